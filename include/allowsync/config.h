@@ -1,0 +1,97 @@
+#pragma once
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The configuration, checked whole: what the daemon is to do. Grammar: allowsyncd.conf(5). */
+#include "allowsync/addr.h"
+#include "allowsync/diag.h"
+#include "allowsync/element.h"
+#include "allowsync/name.h"
+#include "allowsync/profile.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct config_server {
+	struct addr addr;
+	uint16_t port;
+	char scope[16]; /* interface of a link-local address; "" otherwise */
+};
+
+struct config_resolver {
+	struct config_server *servers; /* none: resolv.conf's */
+	size_t server_count, server_capacity;
+	uint32_t timeout_ms; /* of one try, default 2 s */
+	unsigned tries;      /* rounds over all servers, default 3 */
+};
+
+/* When names are asked again, and how long an address stays that DNS no longer gives. */
+struct config_bounds {
+	uint32_t refresh_min_s; /* default 5 */
+	uint32_t refresh_max_s; /* default 3600 */
+	int64_t linger_s;       /* -1: the design's default, from the TTLs seen */
+	uint32_t revoke_within_s; /* 0: not asked for */
+};
+
+/* What one endpoint of a vendor comes to, after choice and expansion. */
+struct config_endpoint {
+	const struct endpoint *endpoint;
+	struct strings names;           /* exact, normalized, without duplicates */
+	struct strings wildcards;       /* "*.example.com" */
+	struct profile_address *addresses;
+	size_t address_count, address_capacity;
+};
+
+struct config_vendor {
+	char *name;
+	struct source at;
+	struct profile *profile; /* owned */
+	struct config_bounds bounds;
+	struct config_endpoint *endpoints; /* the chosen ones */
+	size_t endpoint_count, endpoint_capacity;
+};
+
+struct config_set {
+	char *name;
+	struct source at;
+	struct set_id id;
+	struct strings vendors;
+	struct strings endpoints; /* none: all */
+	struct strings roles;     /* none: all */
+	enum direction direction;
+};
+
+/* Something the configuration asks for and this version does not carry out. */
+struct config_undone {
+	struct source at;
+	char *text;
+};
+
+struct config {
+	struct config_resolver resolver;
+	struct config_bounds bounds;
+	struct strings admins; /* users that may change things over the control socket */
+	struct config_vendor *vendors;
+	size_t vendor_count, vendor_capacity;
+	struct config_set *sets;
+	size_t set_count, set_capacity;
+	struct config_undone *undone;
+	size_t undone_count, undone_capacity;
+	char **files; /* what was read, as messages name it; sources point into these strings */
+	size_t file_count, file_capacity;
+	char digest[17]; /* hex, over all that was read: tells versions apart, proves nothing */
+};
+
+enum {
+	CONFIG_NAMES_MAX = 100000,
+	CONFIG_VENDORS_MAX = 1000,
+	CONFIG_SETS_MAX = 1000,
+	CONFIG_REFRESH_MIN_S = 5,
+	CONFIG_REFRESH_MAX_S = 3600,
+};
+
+struct config_vendor *config_vendor_find(const struct config *c, const char *name);
+/* Does this set take that endpoint of that vendor? */
+bool config_set_takes(const struct config_set *s, const struct config_vendor *v,
+	const struct config_endpoint *e);
+/* Takes NULL; returns NULL. */
+struct config *config_free(struct config *c);

@@ -1,0 +1,111 @@
+#pragma once
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Every name we ask for: when to ask again, which addresses it holds and how long each stays. Pure:
+ * the time is an argument (monotonic milliseconds). A and AAAA live apart. */
+#include "allowsync/addr.h"
+#include "allowsync/answer.h"
+#include "allowsync/config.h"
+#include "base/heap.h"
+#include "base/map.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct name_address {
+	struct addr addr;
+	uint32_t ttl_s; /* as last seen */
+	uint64_t first_ms, last_ms;
+	uint64_t missing_ms; /* when the first answer that lacks it came; 0: DNS gives it */
+	uint64_t leaves_ms;  /* missing_ms + linger; 0: DNS gives it */
+};
+
+struct name;
+
+struct name_family {
+	struct name *name;
+	enum family family;
+	struct heap_item ask;   /* in names.asks unless a question is under way */
+	struct heap_item leave; /* in names.leaves while any address lingers: the earliest */
+	struct name_address *addresses; /* sorted by addr_cmp: those DNS gives and those that linger */
+	size_t count, capacity;
+	enum answer_outcome outcome; /* of the last answer; meaningless before the first */
+	bool in_flight;
+	bool asked;       /* any outcome has come */
+	bool answered;    /* an OK answer has come, in this process or before a reload */
+	uint64_t asked_ms, answered_ms;
+	uint64_t failing_since_ms; /* 0: the last answer was one */
+	unsigned failures;         /* in a row */
+	uint32_t ttl_s;            /* of the last OK answer */
+	uint32_t ttl_max_s;        /* largest seen lately: what the default linger rests on */
+	uint64_t ttl_max_ms;       /* when that was */
+	char *chain;  /* "a.example -> b.example", of the last OK answer; NULL: none */
+	char *server; /* who gave the last answer; NULL before it */
+};
+
+struct name {
+	char *text;
+	struct config_bounds bounds;
+	struct name_family families[FAMILY_COUNT];
+	void *userdata; /* whoever made the name: what it feeds */
+};
+
+struct names {
+	struct map by_text;
+	struct heap asks, leaves;
+	uint64_t random_state; /* for the jitter */
+};
+
+/* One address that entered or left; `address` is a copy. */
+struct name_change {
+	struct name_family *family;
+	struct name_address address;
+	bool entered;
+};
+struct name_changes {
+	struct name_change *items;
+	size_t count, capacity;
+};
+#define NAME_CHANGES_NULL ((struct name_changes){0})
+
+enum {
+	NAMES_JITTER_MAX_MS = 500,      /* late by at most min(5 %, this) */
+	NAMES_LINGER_MIN_S = 60,        /* bounds of the default linger */
+	NAMES_LINGER_MAX_S = 3600,
+	NAMES_TTL_MEMORY_S = 3600,      /* what "lately" means for the largest TTL */
+	NAMES_RETRY_FIRST_MS = 1000,    /* after a failure, then doubled */
+	NAMES_RETRY_MAX_MS = 60000,
+};
+
+void names_init(struct names *n, uint64_t seed);
+void names_done(struct names *n);
+/* The name (normalized text), made and due at once when it is new; both families are asked. Bounds
+ * of a name wanted twice: the shorter refresh and revocation, the longer linger. */
+struct name *names_add(struct names *n, const char *text, const struct config_bounds *bounds,
+	uint64_t now_ms);
+struct name *names_find(const struct names *n, const char *text);
+struct name *names_next(const struct names *n, size_t *at);
+/* Moves the state of every name that both know (addresses, clocks, what was answered) from `old`
+ * to `n`, whose bounds count from now on. A question under way in `old` is due again in `n`. */
+void names_carry_over(struct names *n, struct names *old, uint64_t now_ms);
+
+/* When something is due next; UINT64_MAX: never. */
+uint64_t names_next_ms(const struct names *n);
+/* The next one to ask, marked as under way, or NULL. */
+struct name_family *names_take_due(struct names *n, uint64_t now_ms);
+/* Ask as soon as possible, whatever the clock says. */
+void names_ask_now(struct names *n, struct name_family *f, uint64_t now_ms);
+/* The answer to a question that was taken. Adds what enters to `changes`; what an OK answer lacks
+ * begins to linger (with linger 0 it leaves at once); every other outcome removes nothing and is
+ * asked again with back-off. */
+void names_apply(struct names *n, struct name_family *f, const struct answer *a,
+	const char *server, uint64_t now_ms, struct name_changes *changes);
+/* Adds to `changes` every address whose linger has run out. */
+void names_expire(struct names *n, uint64_t now_ms, struct name_changes *changes);
+/* How long an address of that name would linger now. */
+uint64_t names_linger_ms(const struct name_family *f, uint64_t now_ms);
+const struct name_address *name_address_find(const struct name_family *f, const struct addr *a);
+/* Has DNS said yet what this name holds? True after an OK answer; a family without addresses also
+ * counts when the other family has an OK answer. NXDOMAIN is no such word: it removes nothing. */
+bool name_family_is_known(const struct name_family *f);
+void name_changes_done(struct name_changes *c);

@@ -1,0 +1,48 @@
+#pragma once
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Asks DNS servers: a question in, the bytes of an answer out. Slots (edge/slot: one c-ares channel,
+ * one query in flight, a new source port each) on the loop, 8 growing to 64; a queue before them; a
+ * deadline, retries and failover of its own. */
+#include "allowsync/addr.h"
+#include "allowsync/config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct loop;
+struct resolver;
+
+enum resolver_status {
+	RESOLVER_ANSWERED, /* bytes from a server; the best rcode that was had */
+	RESOLVER_TIMEOUT,  /* no server answered in time */
+};
+
+struct resolver_reply {
+	void *cookie; /* as given with the question */
+	enum resolver_status status;
+	const uint8_t *message; /* ANSWERED: the DNS message, valid during the call */
+	size_t len;
+	const char *server; /* "127.0.0.1", "[::1]:5353": who gave it, or was asked last */
+};
+typedef void (*resolver_reply_fn)(void *userdata, const struct resolver_reply *reply);
+
+struct resolver_stats {
+	uint64_t lookups, failed, queries, tcp;
+	size_t in_flight, waiting, slots;
+};
+
+/* Servers that are a copy of the configuration's, or resolv.conf's when it names none (read once,
+ * `resolv_conf` NULL: /etc/resolv.conf). Negative: -errno. */
+int resolver_new(struct loop *l, const struct config_resolver *config, const char *resolv_conf,
+	resolver_reply_fn fn, void *userdata, struct resolver **ret);
+/* How many servers it knows; 0 means that every question times out. */
+size_t resolver_server_count(const struct resolver *r);
+/* "127.0.0.1, [::1]:5353"; valid as long as the resolver. */
+const char *resolver_server_list(const struct resolver *r);
+/* Asks for A or AAAA of `name` (normalized, absolute). The reply comes later, from the loop, once;
+ * never from inside this call. */
+void resolver_ask(struct resolver *r, const char *name, enum family family, void *cookie);
+const struct resolver_stats *resolver_stats(const struct resolver *r);
+/* Questions under way end without a reply. Takes NULL; returns NULL. Not from inside a reply. */
+struct resolver *resolver_free(struct resolver *r);

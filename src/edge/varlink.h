@@ -1,0 +1,2 @@
+#pragma once
+/* SPDX-License-Identifier: GPL-2.0-or-later */
