@@ -1,0 +1,62 @@
+#pragma once
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Wires the parts: timer -> names -> resolver -> answer -> names -> wanted -> plan -> commit ->
+ * journal. Read engine.c first. */
+#include "allowsync/diag.h"
+#include "allowsync/event.h"
+#include "allowsync/plan.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct config;
+struct engine;
+struct history;
+struct loop;
+struct resolver;
+struct world;
+
+struct engine_options {
+	const char *root;        /* "" or where to read the configuration below */
+	const char *socket;      /* path of the control socket */
+	const char *group;       /* its group */
+	const char *resolv_conf; /* NULL: /etc/resolv.conf */
+	bool force_stderr;       /* log to stderr even where the journal listens */
+};
+
+/* Everything open and the first look at the sets done; nothing asked yet. Takes the config. Faults
+ * are logged. Negative: -errno. */
+int engine_new(const struct engine_options *o, struct config *config, struct engine **ret);
+/* Until a signal or a fault ends it; the sets stay as they are. */
+int engine_run(struct engine *e);
+struct engine *engine_free(struct engine *e);
+
+/* For commands.c. */
+const struct world *engine_world(const struct engine *e);
+const struct history *engine_history(const struct engine *e);
+const struct resolver *engine_resolver(const struct engine *e);
+uint64_t engine_started_ms(const struct engine *e);
+uint64_t engine_commit_count(const struct engine *e);
+uint64_t engine_dump_count(const struct engine *e);
+/* Names whose health changed, sets, commits: whoever wants to see every event. */
+typedef void (*engine_event_fn)(void *userdata, const struct event *event);
+void *engine_subscribe(struct engine *e, engine_event_fn fn, void *userdata);
+void engine_unsubscribe(struct engine *e, void *subscription);
+
+/* Reads aside, checks, swaps, commits: done when it returns. False: the old configuration stays and
+ * `diags` has the errors. Warnings come along too. */
+bool engine_reload(struct engine *e, struct diag_list *diags);
+/* Looks at all sets again and gives what would change now; the next turn of the loop does it. */
+int engine_diff(struct engine *e, struct plan *ret);
+/* Asks for one name, or for all (NULL), now. `done` is called once, from the loop, when each has its
+ * answer or its timeout; not when engine_resolve_cancel() comes before. NULL: no such name. */
+typedef void (*engine_resolved_fn)(void *userdata);
+struct engine_wait;
+struct engine_wait *engine_resolve(struct engine *e, const char *name, engine_resolved_fn done,
+	void *userdata);
+void engine_resolve_cancel(struct engine *e, struct engine_wait *w);
+/* Removes own elements of one set ("inet filter x" or its section's name), of one vendor, or all
+ * (NULL), and stays paused for them until the next reload. Returns how many went; -ENOENT: neither
+ * set nor vendor; other -errno: the kernel refused. */
+int engine_release(struct engine *e, const char *target);

@@ -1,0 +1,109 @@
+#pragma once
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* All that the daemon knows: one configuration, its names, its owners and its sets. A reload builds
+ * another one aside and swaps. Plain data; refresh.c works above `wanted`, sync.c below. */
+#include "allowsync/config.h"
+#include "allowsync/element.h"
+#include "core/live.h"
+#include "core/names.h"
+#include "core/wanted.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+/* What a name feeds: name.userdata. */
+struct name_feeds {
+	struct owner **owners;
+	size_t count, capacity;
+	enum name_health reported; /* what the journal was last told */
+};
+
+/* An entry of the configuration that a set cannot hold: left out, and said. */
+struct set_refusal {
+	struct source at;
+	char *text; /* "199.7.172.0/22: set inet filter voip4 has no flag interval" */
+};
+
+struct world_set {
+	const struct config_set *config; /* NULL: left the configuration, is being emptied */
+	size_t index;
+	struct set_id id; /* owned */
+	char *text;       /* "inet filter voip4" */
+	struct set_kind kind; /* layout UNKNOWN until it was seen */
+	bool present;     /* seen at the last look, and usable */
+	bool looked;      /* at all */
+	bool paused;      /* released by the admin: stays empty of ours until the next reload */
+	struct wanted wanted;
+	struct live live;
+	struct owner **owners; /* every owner that may want something here; borrowed */
+	size_t owner_count, owner_capacity;
+	struct set_refusal *refusals;
+	size_t refusal_count, refusal_capacity;
+	char *mixed;      /* "cloudtrax/ap (tcp/443), ...": a plain set over different services */
+	size_t strange;   /* keys at the last dump that fit no layout */
+	size_t foreign_reported;
+
+	char *degraded;          /* why nothing or not all can be done; NULL: in step */
+	uint64_t degraded_ms;    /* since when */
+	uint64_t look_ms;        /* look again then; 0: no need */
+	unsigned look_failures;  /* in a row: what the back-off rests on */
+	bool plan_all;           /* plan over the whole set, not only its dirty keys */
+	uint64_t last_change_ms; /* 0: none yet */
+
+	/* Tagged elements of an earlier run that nobody wants (yet): kept until every name that feeds
+	 * the set has been answered, then for a linger more. */
+	bool settled;              /* over: what is ours and unwanted goes at once */
+	uint64_t unowned_leave_ms; /* 0: names are still awaited */
+};
+
+/* The last elements that left, for `why`. */
+enum { WORLD_HISTORY_MAX = 1000 };
+struct removal {
+	char *set, *element;
+	struct addr addr;
+	char *vendor, *endpoint, *name; /* NULL: not known, or static */
+	const char *reason;             /* static text */
+	time_t at;
+	uint64_t at_ms;
+	uint64_t missing_ms; /* monotonic: when DNS stopped giving it; 0: not through DNS */
+};
+struct history {
+	struct removal *items; /* a ring */
+	size_t next, count;
+};
+
+struct world {
+	struct config *config;
+	time_t loaded_at;
+	uint64_t loaded_ms;
+	struct names names;
+	struct owner **owners;
+	size_t owner_count, owner_capacity;
+	struct world_set *sets;
+	size_t set_count;
+	bool *vendor_paused; /* beside config->vendors */
+};
+
+/* Names due at once, sets to be looked at; nothing is asked or opened here. Takes the config. */
+struct world *world_new(struct config *config, uint64_t seed, uint64_t now_ms);
+/* Brings over from `old` what outlives a reload: names' state and sets' copies. What `old` wanted
+ * and `w` no longer does becomes dirty, sets that left come along to be emptied. `old` is only fit
+ * for world_free() afterwards. */
+void world_carry_over(struct world *w, struct world *old, uint64_t now_ms);
+struct world *world_free(struct world *w);
+
+struct world_set *world_set_find(const struct world *w, const char *text_or_section);
+/* Is the vendor taken by no set at all? */
+bool world_vendor_is_ineffective(const struct world *w, const struct config_vendor *v);
+/* The ports of all services of an endpoint together. */
+unsigned world_endpoint_ports(const struct endpoint *e);
+/* "cloudtrax/ap-fallback checkin-fallback.cloudtrax.com", "... static"; the caller frees it. */
+char *owner_format(const struct owner *o);
+bool owner_is_paused(const struct world *w, const struct owner *o);
+
+void history_add(struct history *h, const struct removal *r); /* copies the strings */
+/* The i-th newest, or NULL. */
+const struct removal *history_get(const struct history *h, size_t i);
+void history_done(struct history *h);
