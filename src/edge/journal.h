@@ -6,7 +6,7 @@
 
 struct journal;
 
-/* Decides once where entries go: $JOURNAL_STREAM against stderr. `force_stderr` for --foreground. */
+/* Decides once where entries go: $JOURNAL_STREAM against stderr. `force_stderr`: not the journal. */
 struct journal *journal_new(bool force_stderr);
 void journal_send(struct journal *j, const struct event *e);
 /* A line without an event of its own, for debugging and fatal errors. */
