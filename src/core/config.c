@@ -1,2 +1,67 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The configuration as a value: lookup and life. */
 #include "allowsync/config.h"
+
+#include "base/strbuf.h"
+
+struct config_vendor *config_vendor_find(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->vendor_count; i++) {
+		if (str_eq(c->vendors[i].name, name))
+			return &c->vendors[i];
+	}
+	return NULL;
+}
+
+bool config_set_takes(
+	const struct config_set *s, const struct config_vendor *v, const struct config_endpoint *e)
+{
+	const struct endpoint *p = e->endpoint;
+	bool in_role = s->roles.count == 0 || p->roles.count == 0;
+
+	for (size_t i = 0; i < p->roles.count && !in_role; i++)
+		in_role = strings_has(&s->roles, p->roles.items[i]);
+	return in_role && strings_has(&s->vendors, v->name) && (s->direction & p->direction) &&
+	       (s->endpoints.count == 0 || strings_has(&s->endpoints, p->name));
+}
+
+static void vendor_done(struct config_vendor *v)
+{
+	for (size_t i = 0; i < v->endpoint_count; i++) {
+		strings_done(&v->endpoints[i].names);
+		strings_done(&v->endpoints[i].wildcards);
+		free(v->endpoints[i].addresses);
+	}
+	free(v->endpoints);
+	free(v->name);
+	profile_free(v->profile);
+}
+
+struct config *config_free(struct config *c)
+{
+	if (!c)
+		return NULL;
+	free(c->resolver.servers);
+	strings_done(&c->admins);
+	for (size_t i = 0; i < c->vendor_count; i++)
+		vendor_done(&c->vendors[i]);
+	free(c->vendors);
+	for (size_t i = 0; i < c->set_count; i++) {
+		struct config_set *s = &c->sets[i];
+		free(s->name);
+		free(s->id.table);
+		free(s->id.name);
+		strings_done(&s->vendors);
+		strings_done(&s->endpoints);
+		strings_done(&s->roles);
+	}
+	free(c->sets);
+	for (size_t i = 0; i < c->undone_count; i++)
+		free(c->undone[i].text);
+	free(c->undone);
+	for (size_t i = 0; i < c->file_count; i++)
+		free(c->files[i]);
+	free(c->files);
+	free(c);
+	return NULL;
+}
