@@ -55,6 +55,7 @@ struct world_set {
 	/* Tagged elements of an earlier run that nobody wants (yet): kept until every name that feeds
 	 * the set has been answered, then for a linger more. */
 	bool settled;              /* over: what is ours and unwanted goes at once */
+	bool answers_came;         /* since that was last looked at */
 	uint64_t unowned_leave_ms; /* 0: names are still awaited */
 };
 
@@ -95,6 +96,8 @@ void world_carry_over(struct world *w, struct world *old, uint64_t now_ms);
 struct world *world_free(struct world *w);
 
 struct world_set *world_set_find(const struct world *w, const char *text_or_section);
+/* Forgets the last set, which must be one that left the configuration. */
+void world_drop_last_set(struct world *w);
 /* Is the vendor taken by no set at all? */
 bool world_vendor_is_ineffective(const struct world *w, const struct config_vendor *v);
 /* The ports of all services of an endpoint together. */

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a commit changed, told by owner. */
+#include "daemon/changes.h"
+
+#include "base/strbuf.h"
+
+#include <string.h>
+#include <syslog.h>
+
+/* The changes of one set that are due to one owner. */
+struct group {
+	const struct owner *owner; /* NULL: an element of an earlier run that nobody wants */
+	const char *reason;
+	uint32_t ttl_s;
+	struct strbuf added, removed;             /* elements, for the fields */
+	struct strbuf added_short, removed_short; /* addresses, for the sentence */
+	size_t added_count, removed_count;        /* addresses */
+	struct addr last_added, last_removed;
+};
+
+struct groups {
+	struct group **items;
+	size_t count, capacity;
+	struct map by_owner;
+};
+
+enum { SENTENCE_ADDRESSES_MAX = 8 };
+
+static struct group *group_for(struct groups *g, const struct owner *owner, const char *reason,
+	uint32_t ttl_s)
+{
+	struct group *group = map_get(&g->by_owner, &owner, sizeof(owner));
+
+	if (!group) {
+		group = xcalloc(1, sizeof(*group));
+		group->owner = owner;
+		map_put(&g->by_owner, &group->owner, sizeof(group->owner), group);
+		VEC_GROW(g->items, g->capacity, g->count);
+		g->items[g->count++] = group;
+	}
+	group->reason = reason;
+	if (ttl_s)
+		group->ttl_s = ttl_s;
+	return group;
+}
+
+static void groups_done(struct groups *g)
+{
+	for (size_t i = 0; i < g->count; i++) {
+		struct group *group = g->items[i];
+		strbuf_done(&group->added);
+		strbuf_done(&group->removed);
+		strbuf_done(&group->added_short);
+		strbuf_done(&group->removed_short);
+		free(group);
+	}
+	free(g->items);
+	map_done(&g->by_owner);
+}
+
+/* A set of ports has an address several times in a row: the sentence names it once. */
+static void put(struct strbuf *full, struct strbuf *brief, size_t *count, struct addr *last,
+	char sign, const char *element, const struct addr *a)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	strbuf_appendf(full, "%s%s", full->len ? ", " : "", element);
+	if (*count && addr_eq(a, last))
+		return;
+	*last = *a;
+	if ((*count)++ < SENTENCE_ADDRESSES_MAX)
+		strbuf_appendf(brief, " %c%s", sign, addr_format(a, text));
+}
+
+static void remember(const struct sync *s, const struct world_set *set, const struct group *g,
+	const char *element, const struct addr *a, uint64_t now_ms)
+{
+	const struct owner *o = g->owner;
+
+	history_add(s->history, &(struct removal){
+					.set = set->text,
+					.element = (char *)(uintptr_t)element,
+					.addr = *a,
+					.vendor = (char *)(uintptr_t)(o ? o->vendor : NULL),
+					.endpoint = o && o->endpoint ? o->endpoint->name : NULL,
+					.name = (char *)(uintptr_t)(o ? o->name : NULL),
+					.reason = g->reason,
+					.at = time(NULL),
+					.at_ms = now_ms,
+				});
+}
+
+static const char *unowned_reason(const struct world_set *set)
+{
+	if (set->paused)
+		return "release";
+	return set->config ? "unowned" : "reload";
+}
+
+static void tell_group(const struct sync *s, const struct world *w, const struct world_set *set,
+	const struct group *g, uint32_t generation)
+{
+	const struct owner *o = g->owner;
+	_cleanup_(strbuf_done) struct strbuf m = STRBUF_NULL;
+
+	if (o)
+		strbuf_appendf(&m, "%s: %s", o->vendor, o->name ? o->name : "static entry");
+	else
+		strbuf_append(&m, "left by an earlier run:");
+	strbuf_append(&m, strbuf_text(&g->added_short));
+	if (g->added_count > SENTENCE_ADDRESSES_MAX)
+		strbuf_appendf(&m, " +%zu more", g->added_count - SENTENCE_ADDRESSES_MAX);
+	strbuf_append(&m, strbuf_text(&g->removed_short));
+	if (g->removed_count > SENTENCE_ADDRESSES_MAX)
+		strbuf_appendf(&m, " -%zu more", g->removed_count - SENTENCE_ADDRESSES_MAX);
+	strbuf_appendf(&m, " in %s", set->text);
+	const struct name *n = o && o->name ? names_find(&w->names, o->name) : NULL;
+	uint32_t ttl_s = 0;
+	if (n) {
+		const struct name_family *f = &n->families[set->kind.family];
+		ttl_s = f->ttl_s;
+		strbuf_appendf(&m, " (%zu address%s, TTL %u s)", f->count,
+			f->count == 1 ? "" : "es", ttl_s);
+	}
+	s->emit(s->userdata, &(struct event){
+				     .kind = EVENT_CHANGED,
+				     .priority = LOG_NOTICE,
+				     .message = strbuf_text(&m),
+				     .vendor = o ? o->vendor : NULL,
+				     .endpoint = o && o->endpoint ? o->endpoint->name : NULL,
+				     .name = o ? o->name : NULL,
+				     .set = set->text,
+				     .added = g->added.len ? strbuf_text(&g->added) : NULL,
+				     .removed = g->removed.len ? strbuf_text(&g->removed) : NULL,
+				     .ttl_s = ttl_s,
+				     .reason = g->reason,
+				     .generation = generation,
+				     .config = w->config->digest,
+			     });
+}
+
+void changes_tell(const struct sync *s, const struct world *w, const struct world_set *set,
+	const struct plan_set *committed, uint32_t generation, uint64_t now_ms)
+{
+	_cleanup_(groups_done) struct groups groups = {0};
+	_cleanup_(map_done) struct map dirty = MAP_NULL;
+	char text[ELEMENT_TEXT_SIZE];
+	struct addr a;
+	uint8_t protocol;
+	uint16_t port;
+
+	for (size_t i = 0; i < set->wanted.dirty_count; i++) {
+		struct dirty_key *d = &set->wanted.dirty[i];
+		map_put(&dirty, d->key.bytes, d->key.len, d);
+	}
+	for (size_t i = 0; i < committed->add_count; i++) {
+		const struct element_key *key = &committed->adds[i];
+		const struct dirty_key *d = map_get(&dirty, key->bytes, key->len);
+		const struct want *want = wanted_find(&set->wanted, key);
+		const struct owner *owner = want ? want->owners[0] : NULL;
+		if (d && d->cause && !d->cause->retired)
+			owner = d->cause;
+		const char *reason = d ? d->reason : "refill";
+		struct group *g = group_for(&groups, owner, reason, d ? d->ttl_s : 0);
+		if (element_key_decode(&set->kind, key, &a, &protocol, &port))
+			put(&g->added, &g->added_short, &g->added_count, &g->last_added, '+',
+				element_key_format(&set->kind, key, text), &a);
+	}
+	for (size_t i = 0; i < committed->delete_count; i++) {
+		const struct element_key *key = &committed->deletes[i];
+		const struct dirty_key *d = map_get(&dirty, key->bytes, key->len);
+		struct group *g = group_for(&groups, d ? d->cause : NULL,
+			d ? d->reason : unowned_reason(set), 0);
+		if (!element_key_decode(&set->kind, key, &a, &protocol, &port))
+			continue;
+		element_key_format(&set->kind, key, text);
+		put(&g->removed, &g->removed_short, &g->removed_count, &g->last_removed, '-', text,
+			&a);
+		remember(s, set, g, text, &a, now_ms);
+	}
+	for (size_t i = 0; i < groups.count; i++)
+		tell_group(s, w, set, groups.items[i], generation);
+}

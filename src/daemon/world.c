@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From the configuration to names, owners and sets; and from one world to the next. */
+#include "daemon/world.h"
+
+#include "base/strbuf.h"
+
+#include <string.h>
+
+static struct owner *add_owner(struct world *w, struct world_set *set, const char *vendor,
+	const struct endpoint *e, const char *name, bool paused)
+{
+	struct owner *o = xcalloc(1, sizeof(*o));
+
+	*o = (struct owner){
+		.vendor = vendor,
+		.endpoint = e,
+		.name = name,
+		.set_index = set->index,
+		.paused = paused,
+	};
+	VEC_GROW(w->owners, w->owner_capacity, w->owner_count);
+	w->owners[w->owner_count++] = o;
+	VEC_GROW(set->owners, set->owner_capacity, set->owner_count);
+	set->owners[set->owner_count++] = o;
+	return o;
+}
+
+static void feed(struct name *n, struct owner *o)
+{
+	if (!n->userdata)
+		n->userdata = xcalloc(1, sizeof(struct name_feeds));
+	struct name_feeds *feeds = n->userdata;
+	VEC_GROW(feeds->owners, feeds->capacity, feeds->count);
+	feeds->owners[feeds->count++] = o;
+}
+
+/* An endpoint that no set takes is not asked for: its answers would go nowhere. */
+static void bind_endpoint(struct world *w, struct world_set *set, const struct config_vendor *v,
+	const struct config_endpoint *e, uint64_t now_ms)
+{
+	for (size_t i = 0; i < e->names.count; i++) {
+		struct name *n = names_add(&w->names, e->names.items[i], &v->bounds, now_ms);
+		feed(n, add_owner(w, set, v->name, e->endpoint, n->text, false));
+	}
+	if (e->address_count)
+		add_owner(w, set, v->name, e->endpoint, NULL, false);
+}
+
+static void bind_set(struct world *w, struct world_set *set, uint64_t now_ms)
+{
+	for (size_t i = 0; i < w->config->vendor_count; i++) {
+		const struct config_vendor *v = &w->config->vendors[i];
+		for (size_t j = 0; j < v->endpoint_count; j++) {
+			if (config_set_takes(set->config, v, &v->endpoints[j]))
+				bind_endpoint(w, set, v, &v->endpoints[j], now_ms);
+		}
+	}
+}
+
+static void set_init(struct world_set *s, size_t index, const struct set_id *id,
+	const struct config_set *config, uint64_t now_ms)
+{
+	*s = (struct world_set){
+		.config = config,
+		.index = index,
+		.id = {id->nf_family, xstrdup(id->table), xstrdup(id->name)},
+		.text = set_id_format(id),
+		.look_ms = now_ms,
+		.answers_came = true,
+	};
+}
+
+struct world *world_new(struct config *config, uint64_t seed, uint64_t now_ms)
+{
+	struct world *w = xcalloc(1, sizeof(*w));
+
+	w->config = config;
+	w->loaded_at = time(NULL);
+	w->loaded_ms = now_ms;
+	names_init(&w->names, seed);
+	w->sets = xcalloc(config->set_count, sizeof(*w->sets));
+	w->set_count = config->set_count;
+	w->vendor_paused = xcalloc(config->vendor_count, sizeof(bool));
+	for (size_t i = 0; i < w->set_count; i++) {
+		const struct config_set *c = &config->sets[i];
+		set_init(&w->sets[i], i, &c->id, c, now_ms);
+		bind_set(w, &w->sets[i], now_ms);
+	}
+	return w;
+}
+
+static struct world_set *find_by_id(const struct world *w, const struct set_id *id)
+{
+	for (size_t i = 0; i < w->set_count; i++) {
+		if (set_id_eq(&w->sets[i].id, id))
+			return &w->sets[i];
+	}
+	return NULL;
+}
+
+/* The old world's owners die with it, but the journal still has to say through whom an element
+ * leaves: a copy that owns its texts. */
+struct retired {
+	struct owner owner; /* first: freed through it */
+	struct endpoint endpoint;
+};
+
+static struct owner *retire(struct world *w, struct world_set *set, const struct owner *o)
+{
+	struct retired *r = xcalloc(1, sizeof(*r));
+
+	r->endpoint.name = o->endpoint ? xstrdup(o->endpoint->name) : NULL;
+	r->owner = (struct owner){
+		.vendor = xstrdup(o->vendor),
+		.endpoint = o->endpoint ? &r->endpoint : NULL,
+		.name = o->name ? xstrdup(o->name) : NULL,
+		.set_index = set->index,
+		.retired = true,
+	};
+	VEC_GROW(w->owners, w->owner_capacity, w->owner_count);
+	w->owners[w->owner_count++] = &r->owner;
+	return &r->owner;
+}
+
+static void free_owner(struct owner *o)
+{
+	if (o->retired) {
+		struct retired *r = CONTAINER_OF(o, struct retired, owner);
+		free(r->endpoint.name);
+		free((void *)(uintptr_t)o->vendor);
+		free((void *)(uintptr_t)o->name);
+	}
+	free(o);
+}
+
+/* What the old set wanted: the last of each key's owners is taken along as the one who lets go. The
+ * new owners have not taken hold yet, so whoever still wants a key simply takes it again. */
+static void carry_wants(struct world *w, struct world_set *set, const struct world_set *old)
+{
+	_cleanup_(map_done) struct map retired = MAP_NULL;
+	const struct want *want;
+
+	for (size_t at = 0; (want = wanted_next(&old->wanted, &at));) {
+		struct owner *from = want->owners[want->count - 1];
+		struct owner *to = map_get(&retired, &from, sizeof(from));
+		if (!to) {
+			to = retire(w, set, from);
+			/* The key is the pointer itself, which stands in the old want. */
+			map_put(&retired, &want->owners[want->count - 1], sizeof(from), to);
+		}
+		wanted_hold(&set->wanted, &want->key, to, "reload", 0);
+		wanted_release(&set->wanted, &want->key, to, "reload");
+	}
+}
+
+static void carry_set(struct world *w, struct world_set *set, const struct world_set *old)
+{
+	carry_wants(w, set, old);
+	set->settled = old->settled;
+	set->unowned_leave_ms = old->unowned_leave_ms;
+	set->last_change_ms = old->last_change_ms;
+	set->foreign_reported = old->foreign_reported;
+	if (old->degraded) {
+		set->degraded = xstrdup(old->degraded);
+		set->degraded_ms = old->degraded_ms;
+	}
+}
+
+void world_carry_over(struct world *w, struct world *old, uint64_t now_ms)
+{
+	struct name *n;
+
+	names_carry_over(&w->names, &old->names, now_ms);
+	for (size_t at = 0; (n = names_next(&w->names, &at));) {
+		const struct name *before = names_find(&old->names, n->text);
+		if (before && before->userdata && n->userdata)
+			((struct name_feeds *)n->userdata)->reported =
+				((struct name_feeds *)before->userdata)->reported;
+	}
+	for (size_t i = 0; i < old->set_count; i++) {
+		struct world_set *s = find_by_id(w, &old->sets[i].id);
+		if (!s) {
+			/* It left: emptied of ours, then forgotten. */
+			w->sets = xreallocarray(w->sets, w->set_count + 1, sizeof(*w->sets));
+			s = &w->sets[w->set_count];
+			set_init(s, w->set_count++, &old->sets[i].id, NULL, now_ms);
+			carry_set(w, s, &old->sets[i]);
+			s->settled = true;
+		} else {
+			carry_set(w, s, &old->sets[i]);
+		}
+	}
+}
+
+static void set_done(struct world_set *s)
+{
+	free(s->id.table);
+	free(s->id.name);
+	free(s->text);
+	wanted_done(&s->wanted);
+	live_done(&s->live);
+	free(s->owners);
+	for (size_t i = 0; i < s->refusal_count; i++)
+		free(s->refusals[i].text);
+	free(s->refusals);
+	free(s->mixed);
+	free(s->degraded);
+}
+
+void world_drop_last_set(struct world *w)
+{
+	set_done(&w->sets[--w->set_count]);
+}
+
+struct world *world_free(struct world *w)
+{
+	struct name *n;
+
+	if (!w)
+		return NULL;
+	for (size_t at = 0; (n = names_next(&w->names, &at));) {
+		struct name_feeds *feeds = n->userdata;
+		if (feeds)
+			free(feeds->owners);
+		free(feeds);
+	}
+	names_done(&w->names);
+	for (size_t i = 0; i < w->set_count; i++)
+		set_done(&w->sets[i]);
+	free(w->sets);
+	for (size_t i = 0; i < w->owner_count; i++)
+		free_owner(w->owners[i]);
+	free(w->owners);
+	free(w->vendor_paused);
+	config_free(w->config);
+	free(w);
+	return NULL;
+}
+
+struct world_set *world_set_find(const struct world *w, const char *text_or_section)
+{
+	for (size_t i = 0; i < w->set_count; i++) {
+		const struct world_set *s = &w->sets[i];
+		if (str_eq(s->text, text_or_section) ||
+			(s->config && str_eq(s->config->name, text_or_section)))
+			return &w->sets[i];
+	}
+	return NULL;
+}
+
+bool world_vendor_is_ineffective(const struct world *w, const struct config_vendor *v)
+{
+	for (size_t i = 0; i < w->owner_count; i++) {
+		if (!w->owners[i]->retired && str_eq(w->owners[i]->vendor, v->name))
+			return false;
+	}
+	return true;
+}
+
+unsigned world_endpoint_ports(const struct endpoint *e)
+{
+	unsigned ports = 0;
+
+	for (size_t i = 0; i < e->service_count; i++)
+		ports += service_port_count(&e->services[i]);
+	return ports;
+}
+
+char *owner_format(const struct owner *o)
+{
+	return xasprintf("%s/%s %s", o->vendor, o->endpoint ? o->endpoint->name : "?",
+		o->name ? o->name : "static");
+}
+
+bool owner_is_paused(const struct world *w, const struct owner *o)
+{
+	return o->paused || w->sets[o->set_index].paused;
+}
+
+void history_add(struct history *h, const struct removal *r)
+{
+	if (!h->items)
+		h->items = xcalloc(WORLD_HISTORY_MAX, sizeof(*h->items));
+	struct removal *to = &h->items[h->next];
+	free(to->set);
+	free(to->element);
+	free(to->vendor);
+	free(to->endpoint);
+	free(to->name);
+	*to = *r;
+	to->set = xstrdup(r->set);
+	to->element = xstrdup(r->element);
+	to->vendor = r->vendor ? xstrdup(r->vendor) : NULL;
+	to->endpoint = r->endpoint ? xstrdup(r->endpoint) : NULL;
+	to->name = r->name ? xstrdup(r->name) : NULL;
+	h->next = (h->next + 1) % WORLD_HISTORY_MAX;
+	if (h->count < WORLD_HISTORY_MAX)
+		h->count++;
+}
+
+const struct removal *history_get(const struct history *h, size_t i)
+{
+	if (i >= h->count)
+		return NULL;
+	return &h->items[(h->next + WORLD_HISTORY_MAX - 1 - i) % WORLD_HISTORY_MAX];
+}
+
+void history_done(struct history *h)
+{
+	for (size_t i = 0; i < h->count; i++) {
+		struct removal *r = &h->items[i];
+		free(r->set);
+		free(r->element);
+		free(r->vendor);
+		free(r->endpoint);
+		free(r->name);
+	}
+	free(h->items);
+	*h = (struct history){0};
+}
