@@ -26,8 +26,8 @@ struct groups {
 
 enum { SENTENCE_ADDRESSES_MAX = 8 };
 
-static struct group *group_for(struct groups *g, const struct owner *owner, const char *reason,
-	uint32_t ttl_s)
+static struct group *group_for(
+	struct groups *g, const struct owner *owner, const char *reason, uint32_t ttl_s)
 {
 	struct group *group = map_get(&g->by_owner, &owner, sizeof(owner));
 
@@ -169,8 +169,8 @@ void changes_tell(const struct sync *s, const struct world *w, const struct worl
 	for (size_t i = 0; i < committed->delete_count; i++) {
 		const struct element_key *key = &committed->deletes[i];
 		const struct dirty_key *d = map_get(&dirty, key->bytes, key->len);
-		struct group *g = group_for(&groups, d ? d->cause : NULL,
-			d ? d->reason : unowned_reason(set), 0);
+		struct group *g = group_for(
+			&groups, d ? d->cause : NULL, d ? d->reason : unowned_reason(set), 0);
 		if (!element_key_decode(&set->kind, key, &a, &protocol, &port))
 			continue;
 		element_key_format(&set->kind, key, text);

@@ -49,12 +49,12 @@ void engine_unsubscribe(struct engine *e, void *subscription);
 bool engine_reload(struct engine *e, struct diag_list *diags);
 /* Looks at all sets again and gives what would change now; the next turn of the loop does it. */
 int engine_diff(struct engine *e, struct plan *ret);
-/* Asks for one name, or for all (NULL), now. `done` is called once, from the loop, when each has its
- * answer or its timeout; not when engine_resolve_cancel() comes before. NULL: no such name. */
+/* Asks for one name, or for all (NULL), now. `done` is called once, from the loop, when each has
+ * its answer or its timeout; not when engine_resolve_cancel() comes before. NULL: no such name. */
 typedef void (*engine_resolved_fn)(void *userdata);
 struct engine_wait;
-struct engine_wait *engine_resolve(struct engine *e, const char *name, engine_resolved_fn done,
-	void *userdata);
+struct engine_wait *engine_resolve(
+	struct engine *e, const char *name, engine_resolved_fn done, void *userdata);
 void engine_resolve_cancel(struct engine *e, struct engine_wait *w);
 /* Removes own elements of one set ("inet filter x" or its section's name), of one vendor, or all
  * (NULL), and stays paused for them until the next reload. Returns how many went; -ENOENT: neither

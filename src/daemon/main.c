@@ -1,5 +1,199 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-int main(void)
+/* Options, the check, the release without a daemon, and the start of the engine. */
+#include "build_config.h"
+#include "daemon/engine.h"
+#include "daemon/release.h"
+#include "edge/config_files.h"
+#include "edge/journal.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <syslog.h>
+
+struct options {
+	struct engine_options engine;
+	bool check, release;
+	const char *release_target;
+};
+
+static const char usage_text[] =
+	"Usage: allowsyncd [OPTION...]\n"
+	"Keeps nftables sets in step with what DNS says of vendors' names.\n"
+	"\n"
+	"  --check             read the configuration, print every fault, and end\n"
+	"  --release [TARGET]  without a running daemon: remove the daemon's own elements\n"
+	"                      from one set or one vendor's sets, or from all, and end\n"
+	"  --root DIR          read the configuration below DIR\n"
+	"  --socket PATH       control socket (default " ALLOWSYNCD_SOCKET ")\n"
+	"  --resolv-conf PATH  where servers are listed when the configuration names none\n"
+	"  --stderr            log to stderr even where the journal listens\n"
+	"  --version, --help\n"
+	"\n"
+	"Exit status: 0 fine, 78 the configuration has errors, 64 usage, 70 anything else.\n"
+	"See allowsyncd(8), allowsyncd.conf(5).\n";
+
+/* True: go on. */
+static bool parse_options(int argc, char **argv, struct options *o, int *ret_status)
 {
-	return 70;
+	enum { CHECK = 256, RELEASE, ROOT, SOCKET, RESOLV_CONF, STDERR, VERSION, HELP };
+	static const struct option longs[] = {
+		{"check", no_argument, NULL, CHECK},
+		{"release", no_argument, NULL, RELEASE},
+		{"root", required_argument, NULL, ROOT},
+		{"socket", required_argument, NULL, SOCKET},
+		{"resolv-conf", required_argument, NULL, RESOLV_CONF},
+		{"stderr", no_argument, NULL, STDERR},
+		{"version", no_argument, NULL, VERSION},
+		{"help", no_argument, NULL, HELP},
+		{0},
+	};
+	int c;
+
+	*ret_status = EX_USAGE;
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case CHECK:
+			o->check = true;
+			break;
+		case RELEASE:
+			o->release = true;
+			break;
+		case ROOT:
+			o->engine.root = optarg;
+			break;
+		case SOCKET:
+			o->engine.socket = optarg;
+			break;
+		case RESOLV_CONF:
+			o->engine.resolv_conf = optarg;
+			break;
+		case STDERR:
+			o->engine.force_stderr = true;
+			break;
+		case VERSION:
+			puts("allowsyncd " ALLOWSYNCD_VERSION);
+			*ret_status = EX_OK;
+			return false;
+		case HELP:
+			fputs(usage_text, stdout);
+			*ret_status = EX_OK;
+			return false;
+		default:
+			fputs("Try 'allowsyncd --help'.\n", stderr);
+			return false;
+		}
+	}
+	if (o->release && optind < argc)
+		o->release_target = argv[optind++];
+	if (optind < argc) {
+		fprintf(stderr, "allowsyncd: unexpected argument '%s'\n", argv[optind]);
+		return false;
+	}
+	return true;
+}
+
+static void count(FILE *to, size_t n, const char *what)
+{
+	fprintf(to, "%zu %s%s", n, what, n == 1 ? "" : "s");
+}
+
+static int check(const struct diag_list *diags, const struct config *config)
+{
+	for (size_t i = 0; i < diags->count; i++) {
+		_cleanup_free_ char *line = diag_format(&diags->items[i]);
+		fprintf(stderr, "%s\n", line);
+	}
+	if (diags->errors) {
+		count(stderr, diags->errors, "error");
+		fputs("; a running daemon keeps the configuration it has\n", stderr);
+		return EX_CONFIG;
+	}
+	fputs("configuration ", stdout);
+	fputs(config->digest, stdout);
+	fputs(" is fine: ", stdout);
+	count(stdout, config->vendor_count, "vendor");
+	fputs(", ", stdout);
+	count(stdout, config->set_count, "set");
+	if (diags->count) {
+		fputs(", ", stdout);
+		count(stdout, diags->count, "warning");
+	}
+	fputs("\n", stdout);
+	return EX_OK;
+}
+
+/* At start there is no older configuration to keep: nothing is touched, nothing is run. */
+static void tell_diags(const struct options *o, const struct diag_list *diags)
+{
+	struct journal *j = journal_new(o->engine.force_stderr);
+
+	for (size_t i = 0; i < diags->count; i++) {
+		const struct diag *d = &diags->items[i];
+		_cleanup_free_ char *m = diag_format(d);
+		journal_send(j, &(struct event){
+					.kind = EVENT_CONFIG_DIAG,
+					.priority = d->level == DIAG_ERROR ? LOG_ERR : LOG_WARNING,
+					.message = m,
+					.file = d->file,
+					.line = d->line,
+				});
+	}
+	if (diags->errors) {
+		_cleanup_free_ char *m =
+			xasprintf("not started: the configuration has %zu error%s; "
+				  "the sets stay as they are",
+				diags->errors, diags->errors == 1 ? "" : "s");
+		journal_send(j, &(struct event){
+					.kind = EVENT_CONFIG_BROKEN,
+					.priority = LOG_ERR,
+					.message = m,
+				});
+	}
+	journal_free(j);
+}
+
+static int run(const struct options *o, struct config *config)
+{
+	struct engine *e;
+
+	if (engine_new(&o->engine, config, &e) < 0)
+		return EX_SOFTWARE;
+	int r = engine_run(e);
+	engine_free(e);
+	return r < 0 ? EX_SOFTWARE : EX_OK;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {
+		.engine = {.root = "", .socket = ALLOWSYNCD_SOCKET, .group = ALLOWSYNCD_GROUP},
+	};
+	struct diag_list diags = DIAG_LIST_NULL;
+	struct config *config = NULL;
+	int status;
+
+	umask(0077);
+	signal(SIGPIPE, SIG_IGN);
+	if (!parse_options(argc, argv, &o, &status))
+		return status;
+	config_load(o.engine.root, &diags, &config);
+	if (o.check) {
+		status = check(&diags, config);
+	} else if (diags.errors) {
+		tell_diags(&o, &diags);
+		status = EX_CONFIG;
+	} else if (o.release) {
+		status = release_without_daemon(config, o.release_target);
+	} else {
+		tell_diags(&o, &diags);
+		status = run(&o, config);
+		config = NULL; /* the engine took it */
+	}
+	config_free(config);
+	diag_list_done(&diags);
+	return status;
 }

@@ -10,11 +10,12 @@
 static size_t expand(const struct world_set *set, const struct owner *o, const struct addr *a,
 	struct element_key *ret)
 {
-	return element_expand(&set->kind, a, o->endpoint->services, o->endpoint->service_count, ret);
+	return element_expand(
+		&set->kind, a, o->endpoint->services, o->endpoint->service_count, ret);
 }
 
-static void hold(struct world *w, struct owner *o, const struct addr *a, const char *reason,
-	uint32_t ttl_s)
+static void hold(
+	struct world *w, struct owner *o, const struct addr *a, const char *reason, uint32_t ttl_s)
 {
 	struct world_set *set = &w->sets[o->set_index];
 	struct element_key keys[SET_PORTS_MAX];
@@ -70,8 +71,8 @@ static const struct config_endpoint *endpoint_of(const struct world *w, const st
 	return NULL;
 }
 
-typedef void (*each_addr_fn)(struct world *w, struct owner *o, const struct addr *a,
-	uint32_t ttl_s);
+typedef void (*each_addr_fn)(
+	struct world *w, struct owner *o, const struct addr *a, uint32_t ttl_s);
 
 /* Every single address that the owner stands for now, in the family of its set. */
 static void each_addr(struct world *w, struct owner *o, each_addr_fn fn)
@@ -124,8 +125,8 @@ _printf_(3, 4) static void refuse(struct world_set *set, struct source at, const
 	set->refusals[set->refusal_count++] = (struct set_refusal){at, text};
 }
 
-/* A prefix is never enumerated: it needs a set of intervals. Of the other family it is no concern of
- * this set. */
+/* A prefix is never enumerated: it needs a set of intervals. Of the other family it is no concern
+ * of this set. */
 static void refuse_ranges(struct world *w, struct world_set *set, const struct owner *o)
 {
 	const struct config_endpoint *e = endpoint_of(w, o);
@@ -135,7 +136,8 @@ static void refuse_ranges(struct world *w, struct world_set *set, const struct o
 		const struct profile_address *a = &e->addresses[i];
 		if (a->range.first.family != set->kind.family || addr_range_is_single(&a->range))
 			continue;
-		refuse(set, a->at, "[endpoint %s] address: %s needs flag interval, which set %s (%s) "
+		refuse(set, a->at,
+			"[endpoint %s] address: %s needs flag interval, which set %s (%s) "
 			"has not: this entry is left out",
 			o->endpoint->name, addr_range_format(&a->range, text), set->text,
 			set->config->name);
@@ -150,13 +152,15 @@ static void refuse_services(struct world_set *set, const struct endpoint *e)
 	for (size_t i = 0; i < e->service_count; i++) {
 		const char *why = set_kind_refuses(&set->kind, &e->services[i], ports);
 		if (why)
-			refuse(set, e->at, "[endpoint %s] allow: %s cannot stand in set %s (%s), type "
+			refuse(set, e->at,
+				"[endpoint %s] allow: %s cannot stand in set %s (%s), type "
 				"%s: %s: this entry is left out",
 				e->name, service_format(&e->services[i], text), set->text,
 				set->config->name, set_kind_type_name(&set->kind), why);
 	}
 	if (e->any)
-		refuse(set, e->at, "[endpoint %s] address: any destination cannot stand in set %s "
+		refuse(set, e->at,
+			"[endpoint %s] address: any destination cannot stand in set %s "
 			"(%s): this entry is left out",
 			e->name, set->text, set->config->name);
 }
@@ -201,8 +205,8 @@ static char *describe_mixed(const struct owner **owners, size_t count)
 		mixed = mixed || !same_services(e, owners[0]->endpoint);
 		strbuf_appendf(&b, "%s%s/%s (", i ? ", " : "", owners[i]->vendor, e->name);
 		for (size_t j = 0; j < e->service_count; j++)
-			strbuf_appendf(&b, "%s%s", j ? " " : "",
-				service_format(&e->services[j], text));
+			strbuf_appendf(
+				&b, "%s%s", j ? " " : "", service_format(&e->services[j], text));
 		strbuf_append(&b, ")");
 	}
 	return mixed ? strbuf_take(&b) : NULL;
@@ -235,8 +239,8 @@ void refresh_fill_set(struct world *w, struct world_set *set)
 		each_addr(w, set->owners[i], hold_known);
 }
 
-bool refresh_unowned_leave_ms(const struct world *w, const struct world_set *set, uint64_t now_ms,
-	uint64_t *ret_ms)
+bool refresh_unowned_leave_ms(
+	const struct world *w, const struct world_set *set, uint64_t now_ms, uint64_t *ret_ms)
 {
 	uint64_t linger_ms = 0;
 

@@ -3,8 +3,8 @@
 /* Everything above `wanted`: what names hold becomes what sets should hold. */
 #include "daemon/world.h"
 
-/* Addresses that entered or left, into the sets that their names feed. `reason`: static text for the
- * journal ("answer" or "linger"). */
+/* Addresses that entered or left, into the sets that their names feed. `reason`: static text for
+ * the journal ("answer" or "linger"). */
 void refresh_apply(struct world *w, const struct name_changes *changes, const char *reason);
 /* Notes for the sets which this name feeds that an answer came. */
 void refresh_on_answer(struct world *w, const struct name_family *f);
@@ -14,9 +14,9 @@ void refresh_on_answer(struct world *w, const struct name_family *f);
 void refresh_fill_set(struct world *w, struct world_set *set);
 /* Lets every owner that is paused go of what it holds. */
 void refresh_release_paused(struct world *w);
-/* When the set's unowned elements may leave, if that is known now: every name that feeds the set has
- * been answered. False: names are still awaited. */
-bool refresh_unowned_leave_ms(const struct world *w, const struct world_set *set, uint64_t now_ms,
-	uint64_t *ret_ms);
+/* When the set's unowned elements may leave, if that is known now: every name that feeds the set
+ * has been answered. False: names are still awaited. */
+bool refresh_unowned_leave_ms(
+	const struct world *w, const struct world_set *set, uint64_t now_ms, uint64_t *ret_ms);
 /* "my.idigi.com (nxdomain), ...": the names still awaited, at most a few; the caller frees it. */
 char *refresh_awaited(const struct world *w, const struct world_set *set);

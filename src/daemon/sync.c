@@ -92,8 +92,8 @@ static void tell_misfits(const struct sync *s, const struct world *w, const stru
 	}
 }
 
-static void take_kind(const struct sync *s, struct world *w, struct world_set *set,
-	const struct set_kind *kind)
+static void take_kind(
+	const struct sync *s, struct world *w, struct world_set *set, const struct set_kind *kind)
 {
 	bool same = set->kind.layout == kind->layout && set->kind.family == kind->family;
 	bool known = set->kind.layout != SET_LAYOUT_UNKNOWN;
@@ -235,8 +235,8 @@ static void committed(const struct sync *s, struct world *w, struct world_set *s
 	recover(s, w, set);
 }
 
-static void refused(const struct sync *s, struct world *w, struct world_set *set, int error,
-	uint64_t now_ms)
+static void refused(
+	const struct sync *s, struct world *w, struct world_set *set, int error, uint64_t now_ms)
 {
 	_cleanup_free_ char *why = xasprintf("the kernel refused the change: %s%s", strerror(error),
 		error == ENFILE ? " (the set is full)" : "");
@@ -244,8 +244,8 @@ static void refused(const struct sync *s, struct world *w, struct world_set *set
 	if (set->look_failures) {
 		degrade(s, w, set, now_ms, why);
 	} else {
-		_cleanup_free_ char *m = xasprintf("set %s: %s; nothing was changed, looking again",
-			set->text, why);
+		_cleanup_free_ char *m =
+			xasprintf("set %s: %s; nothing was changed, looking again", set->text, why);
 		tell_set(s, w, set, EVENT_COMMIT_FAILED, LOG_INFO, m);
 	}
 	look_later(set, now_ms);

@@ -1,7 +1,7 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Everything below `wanted`: looks at the kernel's sets, plans, commits, and says what changed. What
- * fails is looked at again, with back-off; a set that fails is left out and degraded alone. */
+/* Everything below `wanted`: looks at the kernel's sets, plans, commits, and says what changed.
+ * What fails is looked at again, with back-off; a set that fails is left out and degraded alone. */
 #include "allowsync/event.h"
 #include "allowsync/plan.h"
 #include "daemon/world.h"

@@ -148,8 +148,7 @@ static void carry_wants(struct world *w, struct world_set *set, const struct wor
 			/* The key is the pointer itself, which stands in the old want. */
 			map_put(&retired, &want->owners[want->count - 1], sizeof(from), to);
 		}
-		wanted_hold(&set->wanted, &want->key, to, "reload", 0);
-		wanted_release(&set->wanted, &want->key, to, "reload");
+		wanted_mark_dirty(&set->wanted, &want->key, to, "reload", 0);
 	}
 }
 

@@ -29,20 +29,20 @@ struct set_refusal {
 struct world_set {
 	const struct config_set *config; /* NULL: left the configuration, is being emptied */
 	size_t index;
-	struct set_id id; /* owned */
-	char *text;       /* "inet filter voip4" */
+	struct set_id id;     /* owned */
+	char *text;           /* "inet filter voip4" */
 	struct set_kind kind; /* layout UNKNOWN until it was seen */
-	bool present;     /* seen at the last look, and usable */
-	bool looked;      /* at all */
-	bool paused;      /* released by the admin: stays empty of ours until the next reload */
+	bool present;         /* seen at the last look, and usable */
+	bool looked;          /* at all */
+	bool paused;          /* released by the admin: stays empty of ours until the next reload */
 	struct wanted wanted;
 	struct live live;
 	struct owner **owners; /* every owner that may want something here; borrowed */
 	size_t owner_count, owner_capacity;
 	struct set_refusal *refusals;
 	size_t refusal_count, refusal_capacity;
-	char *mixed;      /* "cloudtrax/ap (tcp/443), ...": a plain set over different services */
-	size_t strange;   /* keys at the last dump that fit no layout */
+	char *mixed;    /* "cloudtrax/ap (tcp/443), ...": a plain set over different services */
+	size_t strange; /* keys at the last dump that fit no layout */
 	size_t foreign_reported;
 
 	char *degraded;          /* why nothing or not all can be done; NULL: in step */
@@ -52,8 +52,8 @@ struct world_set {
 	bool plan_all;           /* plan over the whole set, not only its dirty keys */
 	uint64_t last_change_ms; /* 0: none yet */
 
-	/* Tagged elements of an earlier run that nobody wants (yet): kept until every name that feeds
-	 * the set has been answered, then for a linger more. */
+	/* Tagged elements of an earlier run that nobody wants (yet): kept until every name that
+	 * feeds the set has been answered, then for a linger more. */
 	bool settled;              /* over: what is ours and unwanted goes at once */
 	bool answers_came;         /* since that was last looked at */
 	uint64_t unowned_leave_ms; /* 0: names are still awaited */

@@ -1,0 +1,49 @@
+#pragma once
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What engine.c and reload.c share. */
+#include "daemon/engine.h"
+#include "daemon/sync.h"
+#include "daemon/waits.h"
+#include "daemon/world.h"
+
+struct subscription {
+	struct subscription *next;
+	engine_event_fn fn;
+	void *userdata;
+};
+
+/* A question that the resolver has. The name may be gone, or another object, when the reply comes.
+ */
+struct question {
+	struct question *next, **back;
+	char *name;
+	enum family family;
+};
+
+struct engine {
+	struct engine_options options;
+	struct loop *loop;
+	struct loop_timer *timer, *watchdog;
+	struct loop_signal *sigterm, *sigint, *sighup;
+	struct journal *journal;
+	struct nft_conn *conn;
+	struct resolver *resolver;
+	struct control *control;
+	struct commands *commands;
+	struct world *world;
+	struct history history;
+	struct sync sync;
+	struct subscription *subscriptions;
+	struct waits waits;
+	struct question *questions;
+	uint64_t started_ms;
+	bool ready;
+	bool reload_wanted; /* SIGHUP came */
+	char *status;       /* last told to the service manager */
+};
+
+void engine_emit(void *engine, const struct event *e);
+/* A resolver for that configuration, whose replies come to the engine. Negative: -errno. */
+int engine_open_resolver(struct engine *e, const struct config *c, struct resolver **ret);
+/* Ends the resolver and forgets its questions; takes the new one's place. */
+void engine_take_resolver(struct engine *e, struct resolver *r);

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is asked of the running engine from outside: reload, diff, resolve, release. */
+#include "base/strbuf.h"
+#include "daemon/engine_private.h"
+#include "daemon/health.h"
+#include "daemon/refresh.h"
+#include "edge/config_files.h"
+#include "edge/loop.h"
+#include "edge/nft_conn.h"
+#include "edge/resolver.h"
+#include "edge/service.h"
+
+#include <errno.h>
+#include <string.h>
+#include <syslog.h>
+
+const struct world *engine_world(const struct engine *e)
+{
+	return e->world;
+}
+
+const struct history *engine_history(const struct engine *e)
+{
+	return &e->history;
+}
+
+const struct resolver *engine_resolver(const struct engine *e)
+{
+	return e->resolver;
+}
+
+uint64_t engine_started_ms(const struct engine *e)
+{
+	return e->started_ms;
+}
+
+uint64_t engine_commit_count(const struct engine *e)
+{
+	return nft_conn_commit_count(e->conn);
+}
+
+uint64_t engine_dump_count(const struct engine *e)
+{
+	return nft_conn_dump_count(e->conn);
+}
+
+void *engine_subscribe(struct engine *e, engine_event_fn fn, void *userdata)
+{
+	struct subscription *s = xcalloc(1, sizeof(*s));
+
+	*s = (struct subscription){.next = e->subscriptions, .fn = fn, .userdata = userdata};
+	e->subscriptions = s;
+	return s;
+}
+
+void engine_unsubscribe(struct engine *e, void *subscription)
+{
+	for (struct subscription **at = &e->subscriptions; *at; at = &(*at)->next) {
+		if (*at == subscription) {
+			*at = (*at)->next;
+			free(subscription);
+			return;
+		}
+	}
+}
+
+static void tell_diags(struct engine *e, const struct diag_list *diags)
+{
+	for (size_t i = 0; i < diags->count; i++) {
+		const struct diag *d = &diags->items[i];
+		_cleanup_free_ char *m = diag_format(d);
+		engine_emit(e, &(struct event){
+				       .kind = EVENT_CONFIG_DIAG,
+				       .priority = d->level == DIAG_ERROR ? LOG_ERR : LOG_WARNING,
+				       .message = m,
+				       .file = d->file,
+				       .line = d->line,
+			       });
+	}
+}
+
+static bool refuse_reload(struct engine *e, const char *why)
+{
+	_cleanup_free_ char *m = xasprintf("reload refused: %s; configuration %s stays in force",
+		why, e->world->config->digest);
+
+	engine_emit(e, &(struct event){
+			       .kind = EVENT_RELOAD_REFUSED,
+			       .priority = LOG_ERR,
+			       .message = m,
+			       .config = e->world->config->digest,
+		       });
+	service_ready(e->status ? e->status : "");
+	return false;
+}
+
+/* Read aside, check, build, carry over, swap, commit; only then the old one goes. */
+bool engine_reload(struct engine *e, struct diag_list *diags)
+{
+	struct config *config = NULL;
+	struct resolver *resolver = NULL;
+
+	service_reloading();
+	config_load(e->options.root, diags, &config);
+	tell_diags(e, diags);
+	if (diags->errors) {
+		_cleanup_free_ char *why =
+			xasprintf("%zu error%s", diags->errors, diags->errors == 1 ? "" : "s");
+		config_free(config);
+		return refuse_reload(e, why);
+	}
+	int r = engine_open_resolver(e, config, &resolver);
+	if (r < 0) {
+		_cleanup_free_ char *why = xasprintf("resolver: %s", strerror(-r));
+		diag_add(diags, DIAG_ERROR, (struct source){"allowsyncd.conf", 0}, "resolver", NULL,
+			"%s", strerror(-r));
+		config_free(config);
+		return refuse_reload(e, why);
+	}
+	uint64_t now_ms = loop_now_ms();
+	struct world *old = e->world;
+	e->world = world_new(config, old->names.random_state, now_ms);
+	world_carry_over(e->world, old, now_ms);
+	engine_take_resolver(e, resolver);
+	sync_turn(&e->sync, e->world, now_ms);
+	world_free(old);
+	waits_end_all(&e->waits);
+	_cleanup_free_ char *m = xasprintf("configuration %s in force: %zu vendors, %zu names, %zu "
+					   "sets",
+		config->digest, config->vendor_count, e->world->names.by_text.count,
+		config->set_count);
+	engine_emit(e, &(struct event){
+			       .kind = EVENT_RELOADED,
+			       .priority = LOG_NOTICE,
+			       .message = m,
+			       .config = config->digest,
+		       });
+	health_tell_config(&e->sync, e->world);
+	service_ready(e->status ? e->status : "");
+	return true;
+}
+
+int engine_diff(struct engine *e, struct plan *ret)
+{
+	uint64_t now_ms = loop_now_ms();
+
+	sync_look_again(e->world, now_ms);
+	sync_look_due(&e->sync, e->world, now_ms);
+	sync_plan(e->world, ret);
+	/* A turn without an event of its own would only come with the next question. */
+	loop_timer_arm(e->timer, 0);
+	return 0;
+}
+
+struct engine_wait *engine_resolve(
+	struct engine *e, const char *name, engine_resolved_fn done, void *userdata)
+{
+	uint64_t now_ms = loop_now_ms();
+	struct name *n = name ? names_find(&e->world->names, name) : NULL;
+	size_t at = 0;
+
+	if (name && !n)
+		return NULL;
+	if (!name)
+		n = names_next(&e->world->names, &at);
+	if (!n)
+		return NULL;
+	struct engine_wait *w = waits_add(&e->waits, done, userdata);
+	for (; n; n = name ? NULL : names_next(&e->world->names, &at)) {
+		for (int f = 0; f < FAMILY_COUNT; f++) {
+			names_ask_now(&e->world->names, &n->families[f], now_ms);
+			wait_for(w, n->text, (enum family)f);
+		}
+	}
+	loop_timer_arm(e->timer, 0);
+	return w;
+}
+
+void engine_resolve_cancel(struct engine *e, struct engine_wait *w)
+{
+	waits_cancel(&e->waits, w);
+}
+
+static size_t count_ours(const struct world *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->set_count; i++)
+		n += w->sets[i].live.ours;
+	return n;
+}
+
+static bool pause_vendor(struct world *w, const char *vendor)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < w->config->vendor_count; i++) {
+		if (str_eq(w->config->vendors[i].name, vendor))
+			found = w->vendor_paused[i] = true;
+	}
+	for (size_t i = 0; i < w->owner_count; i++) {
+		if (!w->owners[i]->retired && str_eq(w->owners[i]->vendor, vendor))
+			w->owners[i]->paused = true;
+	}
+	return found;
+}
+
+static void pause_set(struct world_set *set)
+{
+	set->paused = true;
+	set->plan_all = true;
+}
+
+int engine_release(struct engine *e, const char *target)
+{
+	struct world *w = e->world;
+	struct world_set *set = target ? world_set_find(w, target) : NULL;
+
+	if (!target) {
+		for (size_t i = 0; i < w->set_count; i++)
+			pause_set(&w->sets[i]);
+	} else if (set) {
+		pause_set(set);
+	} else if (!pause_vendor(w, target)) {
+		return -ENOENT;
+	}
+	size_t before = count_ours(w);
+	refresh_release_paused(w);
+	sync_turn(&e->sync, w, loop_now_ms());
+	size_t after = count_ours(w);
+	int gone = before > after ? (int)(before - after) : 0;
+	_cleanup_free_ char *m = xasprintf("released %s: %d element%s removed; paused until the "
+					   "next reload",
+		target ? target : "everything", gone, gone == 1 ? "" : "s");
+	engine_emit(e, &(struct event){
+			       .kind = EVENT_RELEASED,
+			       .priority = LOG_WARNING,
+			       .message = m,
+			       .set = set ? set->text : NULL,
+			       .vendor = target && !set ? target : NULL,
+			       .reason = "release",
+			       .config = w->config->digest,
+		       });
+	return gone;
+}
