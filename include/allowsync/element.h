@@ -41,7 +41,7 @@ struct set_kind {
 	const char *unusable; /* why this version cannot fill it ("flag interval"); NULL: it can */
 };
 
-/* "inet", "ip", "ip6"; and back: 0 when unknown. */
+/* "inet", "ip", "ip6", else "unknown"; and back: 0 when unknown. */
 const char *nf_family_name(uint8_t nf_family);
 uint8_t nf_family_parse(const char *text);
 /* "inet filter voip4"; the caller frees it. */
@@ -57,7 +57,8 @@ int element_key_cmp(const struct element_key *a, const struct element_key *b);
 /* False when the key does not fit the kind. ret_protocol/ret_port are 0 for SET_LAYOUT_ADDR. */
 bool element_key_decode(const struct set_kind *kind, const struct element_key *key,
 	struct addr *ret_addr, uint8_t *ret_protocol, uint16_t *ret_port);
-/* In nft's syntax: "192.0.2.1", "192.0.2.1 . tcp . 443". `text` has room for ELEMENT_TEXT_SIZE. */
+/* In nft's syntax: "192.0.2.1", "192.0.2.1 . tcp . 443"; in hex when it does not fit the kind.
+ * Returns `text`, which has room for ELEMENT_TEXT_SIZE. */
 const char *element_key_format(const struct set_kind *kind, const struct element_key *key,
 	char *text);
 
@@ -67,8 +68,12 @@ const char *element_key_format(const struct set_kind *kind, const struct element
  * Returns how many; `ret` has room for SET_PORTS_MAX. */
 size_t element_expand(const struct set_kind *kind, const struct addr *a,
 	const struct service *services, size_t service_count, struct element_key *ret);
+/* How many different ports these services name, each protocol for itself; counting ends at
+ * SET_PORTS_MAX + 1. With more than SET_PORTS_MAX a set with ports gets none of them. */
+unsigned element_ports_in_all(const struct service *services, size_t count);
 /* NULL when the kind holds this service, given that all ports of the endpoint together are
- * `ports_in_all`; else why not ("icmp/echo-request has no port"; static text). */
+ * `ports_in_all` (element_ports_in_all()); else why not ("an ICMP type has no port"; static text).
+ * A kind that is not known refuses nothing: the set as a whole is the trouble then. */
 const char *set_kind_refuses(const struct set_kind *kind, const struct service *s,
 	unsigned ports_in_all);
 

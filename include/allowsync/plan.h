@@ -32,7 +32,8 @@ void plan_add(struct plan_set *s, const struct element_key *key);
 void plan_delete(struct plan_set *s, const struct element_key *key);
 bool plan_is_empty(const struct plan *p);
 size_t plan_change_count(const struct plan *p);
-/* In nft's syntax, a line a set and direction, sorted: "delete element inet filter voip4 { ... }".
+/* In nft's syntax, a line a set and direction: "delete element inet filter voip4 { ... }". Sets and
+ * elements are sorted, a set's deletes come before its adds; "" when nothing changes.
  * The caller frees it. */
 char *plan_format(const struct plan *p);
 void plan_done(struct plan *p);

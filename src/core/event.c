@@ -1,2 +1,41 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Names and message ids of the kinds of events. An id never changes and is never given to another
+ * kind: people filter by it, and the catalog explains it. */
 #include "allowsync/event.h"
+
+static const struct {
+	const char *name, *message_id;
+} kinds[EVENT_KIND_COUNT] = {
+	[EVENT_STARTED] = {"started", "524a35d99af545ec80ae1d493f015e82"},
+	[EVENT_STOPPED] = {"stopped", "2ecd8320dcdb430ba63924e9251e2eb9"},
+	[EVENT_CHANGED] = {"changed", "6c47b6ddc0f84ec1bda2cd39791f9c47"},
+	[EVENT_RELOADED] = {"reloaded", "79941b9c99f947b79832b04d2858ab47"},
+	[EVENT_RELOAD_REFUSED] = {"reload-refused", "ae811650b2a948ccb59c31bffd985ba1"},
+	[EVENT_CONFIG_BROKEN] = {"config-broken", "6793d9a79bd1459d815bcc69908a3f8b"},
+	[EVENT_CONFIG_DIAG] = {"config-diag", "358c9e4ddf5f441e8bc1a2e67b023ec7"},
+	[EVENT_NAME_FAILING] = {"name-failing", "46678e22a8af443a8d00f283ffa86b45"},
+	[EVENT_NAME_RECOVERED] = {"name-recovered", "1f8cb8a5298b4371b4c6007ba4a342b5"},
+	[EVENT_NAME_NEVER] = {"name-never", "03be9cda42624611a7a1f8895252ebe3"},
+	[EVENT_ANSWER_REFUSED] = {"answer-refused", "3234b2d1bd9041c6b522edf381d06694"},
+	[EVENT_SET_DEGRADED] = {"set-degraded", "8cd74a56434f44fbbba25cbc643b8ffb"},
+	[EVENT_SET_RECOVERED] = {"set-recovered", "d4f6b952a37344ad9ddaf70891f99fe1"},
+	[EVENT_SET_ENTRY_REFUSED] = {"set-entry-refused", "1d1ed1109dc04d5388ab8a301d2fe3d8"},
+	[EVENT_SET_MIXED] = {"set-mixed", "4e723ce8a67c494cbcd4888e83ec0749"},
+	[EVENT_FOREIGN] = {"foreign", "d86b72817d954f328b70a9629064b7ce"},
+	[EVENT_COMMIT_FAILED] = {"commit-failed", "f59797eaef3840dc9e686b4df62c47fb"},
+	[EVENT_RELEASED] = {"released", "53874bfd58de4964b5d8c730c8364a34"},
+	[EVENT_INEFFECTIVE] = {"ineffective", "6acc9082e52448c2b72357c23e0b924b"},
+	[EVENT_RESOLVER] = {"resolver", "5bfae0c4a2b5497e9dc7eb8f1cb8e571"},
+	[EVENT_UNDONE] = {"undone", "e095d6626fea4df9af4becb51917c8b4"},
+	[EVENT_CONTROL_FAILED] = {"control-failed", "9a8ff21537934a7693d0791be6a73e8c"},
+};
+
+const char *event_kind_name(enum event_kind k)
+{
+	return kinds[k].name;
+}
+
+const char *event_message_id(enum event_kind k)
+{
+	return kinds[k].message_id;
+}

@@ -33,12 +33,15 @@ struct name_family {
 	bool in_flight;
 	bool asked;       /* any outcome has come */
 	bool answered;    /* an OK answer has come, in this process or before a reload */
-	uint64_t asked_ms, answered_ms;
-	uint64_t failing_since_ms; /* 0: the last answer was one */
-	unsigned failures;         /* in a row */
-	uint32_t ttl_s;            /* of the last OK answer */
-	uint32_t ttl_max_s;        /* largest seen lately: what the default linger rests on */
-	uint64_t ttl_max_ms;       /* when that was */
+	uint64_t asked_ms, answered_ms; /* when the last outcome came, and the last OK one */
+	/* 0: the last answer was one. NODATA is none only where there were addresses before and the
+	 * other family has no OK answer either. */
+	uint64_t failing_since_ms;
+	unsigned failures; /* in a row, without any answer: what the back-off rests on */
+	uint32_t ttl_s;    /* of the last OK answer */
+	/* Largest TTL of the running hour and of the one before: what the default linger rests on. */
+	uint32_t ttl_max_s, ttl_max_before_s;
+	uint64_t ttl_max_ms; /* when the running hour began */
 	char *chain;  /* "a.example -> b.example", of the last OK answer; NULL: none */
 	char *server; /* who gave the last answer; NULL before it */
 };
@@ -46,6 +49,8 @@ struct name_family {
 struct name {
 	char *text;
 	struct config_bounds bounds;
+	/* The longest explicit linger among those who want it, where another takes the default. */
+	uint32_t linger_least_s;
 	struct name_family families[FAMILY_COUNT];
 	void *userdata; /* whoever made the name: what it feeds */
 };
@@ -61,6 +66,7 @@ struct name_change {
 	struct name_family *family;
 	struct name_address address;
 	bool entered;
+	const char *reason; /* static text: "answer", "linger", or "limit" (NAMES_ADDRESSES_MAX) */
 };
 struct name_changes {
 	struct name_change *items;
@@ -73,8 +79,20 @@ enum {
 	NAMES_LINGER_MIN_S = 60,        /* bounds of the default linger */
 	NAMES_LINGER_MAX_S = 3600,
 	NAMES_TTL_MEMORY_S = 3600,      /* what "lately" means for the largest TTL */
+	NAMES_LEAVE_GRACE_MS = 1000,    /* an end of linger waits so long for an answer under way */
 	NAMES_RETRY_FIRST_MS = 1000,    /* after a failure, then doubled */
 	NAMES_RETRY_MAX_MS = 60000,
+	NAMES_NEGATIVE_S = 60,          /* ask again after NODATA and NXDOMAIN that came without SOA */
+	NAMES_ADDRESSES_MAX = 4096,     /* of one name and family; above it what lingers goes first */
+};
+
+/* Judged by A, and by AAAA only for names that never gave an A: trouble with AAAA beside a good A
+ * is none of the name's. */
+enum name_health {
+	NAME_OK,
+	NAME_NEVER,   /* asked for both families, and has never resolved: a note */
+	NAME_STOPPED, /* resolved before, does not now: degradation */
+	NAME_PENDING, /* answers are still awaited */
 };
 
 void names_init(struct names *n, uint64_t seed);
@@ -95,15 +113,23 @@ uint64_t names_next_ms(const struct names *n);
 struct name_family *names_take_due(struct names *n, uint64_t now_ms);
 /* Ask as soon as possible, whatever the clock says. */
 void names_ask_now(struct names *n, struct name_family *f, uint64_t now_ms);
-/* The answer to a question that was taken. Adds what enters to `changes`; what an OK answer lacks
- * begins to linger (with linger 0 it leaves at once); every other outcome removes nothing and is
- * asked again with back-off. */
+/* The answer to a question that was taken (one that comes twice or late does no harm). Adds what
+ * enters to `changes`; what an OK answer lacks begins to linger (with linger 0 it leaves at once);
+ * every other outcome removes nothing: NODATA and NXDOMAIN are asked again after their own TTL, the
+ * rest with back-off. `server` may be NULL: nobody answered. */
 void names_apply(struct names *n, struct name_family *f, const struct answer *a,
 	const char *server, uint64_t now_ms, struct name_changes *changes);
-/* Adds to `changes` every address whose linger has run out. */
+/* Adds to `changes` every address whose linger has run out. While the family's next answer is under
+ * way or about to be asked for, it waits for that, up to NAMES_LEAVE_GRACE_MS: an address that comes
+ * back with every second answer must not blink. */
 void names_expire(struct names *n, uint64_t now_ms, struct name_changes *changes);
 /* How long an address of that name would linger now. */
 uint64_t names_linger_ms(const struct name_family *f, uint64_t now_ms);
+enum name_health names_health(const struct name *name);
+/* "ok", "never", "stopped", "pending". */
+const char *name_health_name(enum name_health h);
+/* Since when a NAME_STOPPED one fails; 0 for the others. */
+uint64_t names_failing_since_ms(const struct name *name);
 const struct name_address *name_address_find(const struct name_family *f, const struct addr *a);
 /* Has DNS said yet what this name holds? True after an OK answer; a family without addresses also
  * counts when the other family has an OK answer. NXDOMAIN is no such word: it removes nothing. */

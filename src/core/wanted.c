@@ -1,2 +1,176 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Keys with their owners, and which of them changed. */
 #include "core/wanted.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+enum { DIRTY_KEPT = 256 }; /* places for dirty keys that stay allocated between commits */
+
+static struct want *find(const struct wanted *w, const struct element_key *key)
+{
+	return map_get(&w->wants, key->bytes, key->len);
+}
+
+static void forget(struct wanted *w, struct want *want)
+{
+	map_remove(&w->wants, want->key.bytes, want->key.len);
+	if (want->capacity)
+		free(want->owners);
+	free(want);
+}
+
+static void mark_dirty(struct wanted *w, struct want *want, struct owner *cause, const char *reason,
+	uint32_t ttl_s)
+{
+	if (!want->dirty) {
+		VEC_GROW(w->dirty, w->dirty_capacity, w->dirty_count);
+		want->dirty = (uint32_t)++w->dirty_count;
+	}
+	w->dirty[want->dirty - 1] = (struct dirty_key){
+		.key = want->key, .cause = cause, .reason = reason, .ttl_s = ttl_s};
+}
+
+static uint32_t find_owner(const struct want *want, const struct owner *o)
+{
+	uint32_t i = 0;
+
+	while (i < want->count && want->owners[i] != o)
+		i++;
+	return i;
+}
+
+static void add_owner(struct want *want, struct owner *o)
+{
+	if (want->count == 1 && !want->capacity) {
+		want->capacity = 4;
+		want->owners = xcalloc(want->capacity, sizeof(*want->owners));
+		want->owners[0] = want->first;
+	} else if (want->capacity && want->count == want->capacity) {
+		want->capacity *= 2;
+		want->owners = xreallocarray(want->owners, want->capacity, sizeof(*want->owners));
+	}
+	want->owners[want->count++] = o;
+}
+
+static struct want *find_or_make(struct wanted *w, const struct element_key *key)
+{
+	struct want *want = find(w, key);
+
+	if (!want) {
+		want = xcalloc(1, sizeof(*want));
+		want->key = *key;
+		want->owners = &want->first;
+		map_put(&w->wants, want->key.bytes, want->key.len, want);
+	}
+	return want;
+}
+
+bool wanted_hold(struct wanted *w, const struct element_key *key, struct owner *o,
+	const char *reason, uint32_t ttl_s)
+{
+	struct want *want = find_or_make(w, key);
+
+	if (find_owner(want, o) < want->count)
+		return false;
+	add_owner(want, o);
+	if (want->count > 1)
+		return false;
+	w->count++;
+	mark_dirty(w, want, o, reason, ttl_s);
+	return true;
+}
+
+bool wanted_release(
+	struct wanted *w, const struct element_key *key, struct owner *o, const char *reason)
+{
+	struct want *want = find(w, key);
+
+	if (!want)
+		return false;
+	uint32_t i = find_owner(want, o);
+	if (i == want->count)
+		return false;
+	want->count--;
+	memmove(&want->owners[i], &want->owners[i + 1], (want->count - i) * sizeof(*want->owners));
+	if (want->count)
+		return false;
+	w->count--;
+	mark_dirty(w, want, o, reason, 0);
+	return true;
+}
+
+const struct want *wanted_find(const struct wanted *w, const struct element_key *key)
+{
+	const struct want *want = find(w, key);
+
+	return want && want->count ? want : NULL;
+}
+
+const struct want *wanted_next(const struct wanted *w, size_t *at)
+{
+	const struct want *want;
+
+	do {
+		want = map_next(&w->wants, at);
+	} while (want && !want->count);
+	return want;
+}
+
+size_t wanted_count(const struct wanted *w)
+{
+	return w->count;
+}
+
+void wanted_mark_dirty(struct wanted *w, const struct element_key *key, struct owner *cause,
+	const char *reason, uint32_t ttl_s)
+{
+	mark_dirty(w, find_or_make(w, key), cause, reason, ttl_s);
+}
+
+bool wanted_is_dirty(const struct wanted *w, const struct element_key *key)
+{
+	const struct want *want = find(w, key);
+
+	return want && want->dirty;
+}
+
+void wanted_clear_dirty(struct wanted *w)
+{
+	for (size_t i = 0; i < w->dirty_count; i++) {
+		struct want *want = find(w, &w->dirty[i].key);
+		want->dirty = 0;
+		if (!want->count)
+			forget(w, want);
+	}
+	w->dirty_count = 0;
+	/* The first filling is much larger than what follows. */
+	if (w->dirty_capacity > DIRTY_KEPT) {
+		free(w->dirty);
+		w->dirty = NULL;
+		w->dirty_capacity = 0;
+	}
+}
+
+void wanted_forget_owner(struct wanted *w, const struct owner *o)
+{
+	for (size_t i = 0; i < w->dirty_count; i++) {
+		if (w->dirty[i].cause == o)
+			w->dirty[i].cause = NULL;
+	}
+}
+
+void wanted_done(struct wanted *w)
+{
+	struct want *want;
+
+	for (size_t at = 0; (want = map_next(&w->wants, &at));) {
+		if (want->capacity)
+			free(want->owners);
+		free(want);
+	}
+	map_done(&w->wants);
+	free(w->dirty);
+	*w = WANTED_NULL;
+}

@@ -18,25 +18,30 @@ struct owner {
 	const char *name;  /* NULL: static */
 	size_t set_index;
 	bool paused;       /* released: wants nothing until resumed */
+	bool retired;      /* of a configuration that is gone: only named, never wants */
 };
 
 struct want {
 	struct element_key key;
-	struct owner **owners;
-	uint16_t count, capacity;
+	uint32_t count, capacity; /* of owners; no capacity: they are `first` */
+	uint32_t dirty;           /* 1-based place in wanted.dirty; 0: not there */
+	struct owner **owners;    /* in the order in which they came */
+	struct owner *first;      /* room for the one that most keys have */
 };
 
 /* A key that may have to change in the kernel, and through whom. */
 struct dirty_key {
 	struct element_key key;
-	struct owner *cause; /* who took it first or let go last */
+	struct owner *cause; /* who took it first or let go last; NULL when that owner is gone */
 	const char *reason;  /* static text: "answer", "linger", "reload", "release", "static" */
 	uint32_t ttl_s;
 };
 
 struct wanted {
-	struct map wants; /* key bytes -> struct want */
-	struct dirty_key *dirty;
+	/* key bytes -> struct want; one without owners stays only while it is dirty */
+	struct map wants;
+	size_t count;            /* of wants with owners */
+	struct dirty_key *dirty; /* each key at most once, with the latest cause */
 	size_t dirty_count, dirty_capacity;
 };
 #define WANTED_NULL ((struct wanted){0})
@@ -47,9 +52,17 @@ bool wanted_hold(struct wanted *w, const struct element_key *key, struct owner *
 /* True when that was the last owner. Letting go of what one does not hold is no error. */
 bool wanted_release(struct wanted *w, const struct element_key *key, struct owner *o,
 	const char *reason);
+/* NULL when nobody wants it. */
 const struct want *wanted_find(const struct wanted *w, const struct element_key *key);
 const struct want *wanted_next(const struct wanted *w, size_t *at);
 size_t wanted_count(const struct wanted *w);
+/* Makes the key dirty, wanted or not: for what a reload no longer wants. `cause` may be NULL. */
+void wanted_mark_dirty(struct wanted *w, const struct element_key *key, struct owner *cause,
+	const char *reason, uint32_t ttl_s);
+bool wanted_is_dirty(const struct wanted *w, const struct element_key *key);
 /* After the changes are committed. */
 void wanted_clear_dirty(struct wanted *w);
+/* Before an owner that holds nothing any more is freed: it may still be the cause of a change that
+ * is not committed. */
+void wanted_forget_owner(struct wanted *w, const struct owner *o);
 void wanted_done(struct wanted *w);

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How long each address of a name stays. An address leaves only because an answer lacked it: no TTL
+ * that runs out and no failure takes one away. */
+#include "core/lifetimes.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+static void add_change(struct name_changes *c, struct name_family *f,
+	const struct name_address *address, bool entered, const char *reason)
+{
+	VEC_GROW(c->items, c->capacity, c->count);
+	c->items[c->count++] = (struct name_change){
+		.family = f, .address = *address, .entered = entered, .reason = reason};
+}
+
+void name_changes_done(struct name_changes *c)
+{
+	free(c->items);
+	*c = NAME_CHANGES_NULL;
+}
+
+const struct name_address *name_address_find(const struct name_family *f, const struct addr *a)
+{
+	size_t low = 0, high = f->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int c = addr_cmp(&f->addresses[middle].addr, a);
+		if (c == 0)
+			return &f->addresses[middle];
+		if (c < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+/* The largest TTLs of the running hour and of the one before, as of now. */
+static void ttl_maxima(
+	const struct name_family *f, uint64_t now_ms, uint32_t *running, uint32_t *before)
+{
+	uint64_t memory_ms = NAMES_TTL_MEMORY_S * UINT64_C(1000);
+	uint64_t age_ms = now_ms > f->ttl_max_ms ? now_ms - f->ttl_max_ms : 0;
+
+	*running = age_ms < memory_ms ? f->ttl_max_s : 0;
+	*before = age_ms < memory_ms       ? f->ttl_max_before_s
+		  : age_ms < 2 * memory_ms ? f->ttl_max_s
+					   : 0;
+}
+
+void lifetimes_note_ttl(struct name_family *f, uint32_t ttl_s, uint64_t now_ms)
+{
+	uint32_t running, before;
+
+	ttl_maxima(f, now_ms, &running, &before);
+	if (now_ms >= f->ttl_max_ms + NAMES_TTL_MEMORY_S * UINT64_C(1000))
+		f->ttl_max_ms = now_ms;
+	f->ttl_max_s = ttl_s > running ? ttl_s : running;
+	f->ttl_max_before_s = before;
+}
+
+uint64_t names_linger_ms(const struct name_family *f, uint64_t now_ms)
+{
+	const struct config_bounds *b = &f->name->bounds;
+	uint32_t running, before;
+
+	if (b->linger_s >= 0)
+		return (uint64_t)b->linger_s * 1000;
+	ttl_maxima(f, now_ms, &running, &before);
+	uint64_t linger_s = running > before ? running : before;
+	if (linger_s < NAMES_LINGER_MIN_S)
+		linger_s = NAMES_LINGER_MIN_S;
+	if (linger_s > NAMES_LINGER_MAX_S)
+		linger_s = NAMES_LINGER_MAX_S;
+	if (b->revoke_within_s) {
+		uint64_t left_s = b->revoke_within_s > b->refresh_max_s
+					  ? b->revoke_within_s - b->refresh_max_s
+					  : 0;
+		if (linger_s > left_s)
+			linger_s = left_s;
+	}
+	if (linger_s < f->name->linger_least_s)
+		linger_s = f->name->linger_least_s;
+	return linger_s * 1000;
+}
+
+/* Takes out those for which `leaves` says so, keeping the order. */
+static void remove_where(struct name_family *f,
+	bool (*leaves)(const struct name_address *, uint64_t), uint64_t argument,
+	struct name_changes *changes, const char *reason)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < f->count; i++) {
+		if (leaves(&f->addresses[i], argument))
+			add_change(changes, f, &f->addresses[i], false, reason);
+		else
+			f->addresses[kept++] = f->addresses[i];
+	}
+	f->count = kept;
+	if (!f->count) {
+		free(f->addresses);
+		f->addresses = NULL;
+		f->capacity = 0;
+	}
+}
+
+static bool linger_is_over(const struct name_address *a, uint64_t until_ms)
+{
+	return a->missing_ms && a->leaves_ms <= until_ms;
+}
+
+void lifetimes_expire(struct name_family *f, uint64_t until_ms, struct name_changes *changes)
+{
+	remove_where(f, linger_is_over, until_ms, changes, "linger");
+}
+
+static bool is_missing_since(const struct name_address *a, uint64_t ms)
+{
+	return a->missing_ms && a->missing_ms <= ms;
+}
+
+static int compare_ms(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* A pool that never stops turning must not fill the memory: those missing for longest leave before
+ * their time. What DNS gives now is never among them. */
+static void enforce_limit(struct name_family *f, struct name_changes *changes)
+{
+	size_t missing = 0;
+
+	if (f->count <= NAMES_ADDRESSES_MAX)
+		return;
+	_cleanup_free_ uint64_t *since = xcalloc(f->count, sizeof(*since));
+	for (size_t i = 0; i < f->count; i++) {
+		if (f->addresses[i].missing_ms)
+			since[missing++] = f->addresses[i].missing_ms;
+	}
+	if (!missing)
+		return;
+	qsort(since, missing, sizeof(*since), compare_ms);
+	size_t excess = f->count - NAMES_ADDRESSES_MAX;
+	if (excess > missing)
+		excess = missing;
+	/* All that went missing with the same answer go together. */
+	remove_where(f, is_missing_since, since[excess - 1], changes, "limit");
+}
+
+void lifetimes_merge(struct name_family *f, const struct answer *a, uint64_t now_ms,
+	struct name_changes *changes)
+{
+	uint64_t linger_ms = names_linger_ms(f, now_ms);
+	size_t capacity = f->count + a->count, n = 0, i = 0, j = 0;
+	struct name_address *merged = xcalloc(capacity, sizeof(*merged));
+
+	while (i < f->count || j < a->count) {
+		if (j < a->count && a->addresses[j].addr.family != f->family) {
+			j++;
+			continue;
+		}
+		int c = i == f->count   ? 1
+			: j == a->count ? -1
+					: addr_cmp(&f->addresses[i].addr, &a->addresses[j].addr);
+		struct name_address *m = &merged[n++];
+		if (c < 0) {
+			*m = f->addresses[i++];
+			if (!m->missing_ms) {
+				m->missing_ms = now_ms ? now_ms : 1;
+				m->leaves_ms = m->missing_ms + linger_ms;
+			}
+			continue;
+		}
+		if (c == 0)
+			*m = f->addresses[i++];
+		else
+			*m = (struct name_address){
+				.addr = a->addresses[j].addr, .first_ms = now_ms};
+		m->ttl_s = a->addresses[j++].ttl_s;
+		m->last_ms = now_ms;
+		m->missing_ms = m->leaves_ms = 0;
+		if (c > 0)
+			add_change(changes, f, m, true, "answer");
+	}
+	free(f->addresses);
+	/* Most answers change nothing: give back the room that the merging needed. */
+	f->addresses = xreallocarray(merged, n, sizeof(*merged));
+	f->count = f->capacity = n;
+	if (!linger_ms)
+		lifetimes_expire(f, now_ms, changes);
+	enforce_limit(f, changes);
+}
+
+void lifetimes_relinger(struct name_family *f, uint64_t now_ms)
+{
+	uint64_t linger_ms = names_linger_ms(f, now_ms);
+
+	for (size_t i = 0; i < f->count; i++) {
+		if (f->addresses[i].missing_ms)
+			f->addresses[i].leaves_ms = f->addresses[i].missing_ms + linger_ms;
+	}
+}
+
+uint64_t lifetimes_next_ms(const struct name_family *f)
+{
+	uint64_t next_ms = UINT64_MAX;
+
+	for (size_t i = 0; i < f->count; i++) {
+		if (f->addresses[i].missing_ms && f->addresses[i].leaves_ms < next_ms)
+			next_ms = f->addresses[i].leaves_ms;
+	}
+	return next_ms;
+}
