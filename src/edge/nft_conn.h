@@ -1,7 +1,7 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The netlink socket to nf_tables: looks at sets, dumps them, commits plans. Synchronous: the kernel
- * has done its work when send returns. Needs CAP_NET_ADMIN, for reading as well. */
+/* The netlink socket to nf_tables: looks at sets, dumps them, commits plans. Synchronous: the
+ * kernel has done its work when send returns. Needs CAP_NET_ADMIN, for reading as well. */
 #include "allowsync/plan.h"
 #include "core/live.h"
 
@@ -17,18 +17,20 @@ enum {
 };
 
 enum nft_commit {
-	NFT_COMMIT_DONE,       /* committed (or there was nothing to do) */
-	NFT_COMMIT_STALE,      /* ERESTART: the generation has moved on; nothing was changed */
-	NFT_COMMIT_REFUSED,    /* nothing was changed; see set_index and error */
-	NFT_COMMIT_UNKNOWN,    /* ENOBUFS or worse: look again */
+	NFT_COMMIT_DONE,    /* committed (or there was nothing to do) */
+	NFT_COMMIT_STALE,   /* ERESTART: the generation has moved on; nothing was changed */
+	NFT_COMMIT_REFUSED, /* nothing was changed; see set_index and error */
+	NFT_COMMIT_UNKNOWN, /* ENOBUFS or worse: look again */
 };
 
 struct nft_commit_result {
 	enum nft_commit outcome;
-	int error;        /* REFUSED, UNKNOWN: errno */
-	bool has_set;     /* REFUSED: which set's message it was */
+	int error;    /* REFUSED, UNKNOWN: errno */
+	bool has_set; /* REFUSED: which set's message it was */
 	size_t set_index;
-	uint32_t generation; /* DONE: as read afterwards; 0: could not be read */
+	/* DONE: the one this commit made, told by the kernel in the same breath; that of now, when
+	 * the commit had no effect. 0: nothing was sent, or it could not be read. */
+	uint32_t generation;
 };
 
 int nft_conn_new(struct nft_conn **ret);
@@ -46,6 +48,6 @@ int nft_conn_dump(struct nft_conn *c, const struct set_id *id, const struct set_
 /* One batch, one sendmsg: deletes before adds, tag on every add, an explicit timeout of 0 where the
  * set has a default. */
 void nft_conn_commit(struct nft_conn *c, const struct plan *p, struct nft_commit_result *ret);
-/* Dumps and commits so far, for `status`. */
+/* Dumps (each try counts) and commits (those that were sent and done) so far, for `status`. */
 uint64_t nft_conn_dump_count(const struct nft_conn *c);
 uint64_t nft_conn_commit_count(const struct nft_conn *c);
