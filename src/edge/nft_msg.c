@@ -73,15 +73,17 @@ static bool names_fit(const struct set_id *id)
 
 /* --- batches --- */
 
+/* Zeroed room: libmnl leaves the padding behind an attribute as it finds it. */
 static void reserve(struct nft_msg_batch *b, size_t more)
 {
-	if (b->capacity - b->len >= more)
-		return;
-	size_t capacity = b->capacity ? b->capacity : 4096;
-	while (capacity - b->len < more)
-		capacity *= 2;
-	b->data = xreallocarray(b->data, capacity, 1);
-	b->capacity = capacity;
+	if (b->capacity - b->len < more) {
+		size_t capacity = b->capacity ? b->capacity : 4096;
+		while (capacity - b->len < more)
+			capacity *= 2;
+		b->data = xreallocarray(b->data, capacity, 1);
+		b->capacity = capacity;
+	}
+	memset(b->data + b->len, 0, more);
 }
 
 static void close_message(struct nft_msg_batch *b, const struct nlmsghdr *h)
@@ -230,6 +232,7 @@ static size_t encode_named(void *buf, unsigned message, uint16_t flags, uint16_t
 		(int)LIST_HEAD_MAX <= (int)NFT_MSG_REQUEST_MAX, "a request must fit its buffer");
 	if (!names_fit(id))
 		return 0;
+	memset(buf, 0, NFT_MSG_REQUEST_MAX);
 	struct nlmsghdr *h = put_message(buf, nft_type(message), flags, id->nf_family, 0, seq);
 	mnl_attr_put_strz(h, table_attr, id->table);
 	mnl_attr_put_strz(h, name_attr, id->name);
