@@ -1,8 +1,8 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Asks DNS servers: a question in, the bytes of an answer out. Slots (edge/slot: one c-ares channel,
- * one query in flight, a new source port each) on the loop, 8 growing to 64; a queue before them; a
- * deadline, retries and failover of its own. */
+/* Asks DNS servers: a question in, the bytes of an answer out. Slots (edge/slot: one c-ares
+ * channel, one query in flight, a new source port each) on the loop, 8 growing to 64; a queue
+ * before them; a deadline, retries and failover of its own. */
 #include "allowsync/addr.h"
 #include "allowsync/config.h"
 
@@ -33,11 +33,16 @@ struct resolver_stats {
 };
 
 /* Servers that are a copy of the configuration's, or resolv.conf's when it names none (read once,
- * `resolv_conf` NULL: /etc/resolv.conf). Negative: -errno. */
+ * `resolv_conf` NULL: /etc/resolv.conf; when it does not exist there are none). A question goes
+ * through at most `tries` rounds over the servers in their order, `timeout_ms` each; a server that
+ * gave an answer, if a poor one (SERVFAIL, REFUSED), is not asked it again. Negative: -errno. */
 int resolver_new(struct loop *l, const struct config_resolver *config, const char *resolv_conf,
 	resolver_reply_fn fn, void *userdata, struct resolver **ret);
 /* How many servers it knows; 0 means that every question times out. */
 size_t resolver_server_count(const struct resolver *r);
+/* Lines of resolv.conf that name a server which cannot be asked: not an address, link-local without
+ * an interface, more than 8. */
+size_t resolver_skipped_count(const struct resolver *r);
 /* "127.0.0.1, [::1]:5353"; valid as long as the resolver. */
 const char *resolver_server_list(const struct resolver *r);
 /* Asks for A or AAAA of `name` (normalized, absolute). The reply comes later, from the loop, once;

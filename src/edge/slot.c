@@ -1,2 +1,374 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One c-ares channel with one server and one query in flight. c-ares moves the bytes; what to ask
+ * whom, for how long, and what the bytes mean, is decided elsewhere. */
 #include "edge/slot.h"
+
+#include "allowsync/config.h"
+#include "base/mem.h"
+#include "edge/loop.h"
+
+#include <ares.h>
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+/* 1.24 reads servers with a scope; 1.28 deprecates queries as bytes. */
+#define HAVE_SCOPED_SERVERS (ARES_VERSION >= 0x011800)
+#define HAVE_DNSREC         (ARES_VERSION >= 0x011c00)
+
+enum {
+	TYPE_A = 1,
+	TYPE_AAAA = 28,
+	CLASS_IN = 1,
+	QUERY_MAX = 12 + NAME_TEXT_MAX + 2 + 4,
+	/* c-ares has no say in deadlines: ours always comes first. */
+	CARES_TIMEOUT_MS = 24 * 3600 * 1000,
+};
+
+struct watch {
+	struct loop_io *io;
+	int fd;
+};
+
+struct slot {
+	struct loop *loop;
+	slot_fn fn;
+	void *userdata;
+	ares_channel channel;
+	struct config_server server; /* which the channel is set to; port 0: none yet */
+	struct loop_timer *timer;
+	struct watch *watches; /* UDP, then TCP beside it: a few at most */
+	size_t watch_count, watch_capacity;
+	bool busy, ended;
+	struct slot_result result;
+	uint8_t *message;
+	size_t message_capacity;
+};
+
+/* Tells the owner, once c-ares has returned: only then are the sockets closed, and the next
+ * question gets a port of its own. */
+static void settle(struct slot *s)
+{
+	if (!s->ended)
+		return;
+	s->busy = s->ended = false;
+	loop_timer_disarm(s->timer);
+	s->fn(s->userdata, &s->result);
+}
+
+static void on_io(void *userdata, int fd, unsigned events)
+{
+	struct slot *s = userdata;
+
+	ares_process_fd(s->channel, events & LOOP_READ ? fd : ARES_SOCKET_BAD,
+		events & LOOP_WRITE ? fd : ARES_SOCKET_BAD);
+	settle(s);
+}
+
+static void on_socket_state(void *userdata, ares_socket_t fd, int readable, int writable)
+{
+	struct slot *s = userdata;
+	unsigned events = (readable ? LOOP_READ : 0) | (writable ? LOOP_WRITE : 0);
+	size_t i = 0;
+
+	while (i < s->watch_count && s->watches[i].fd != fd)
+		i++;
+	if (!events) {
+		if (i == s->watch_count)
+			return;
+		loop_io_free(s->watches[i].io);
+		s->watches[i] = s->watches[--s->watch_count];
+		return;
+	}
+	if (i < s->watch_count) {
+		loop_io_set(s->watches[i].io, events);
+		return;
+	}
+	VEC_GROW(s->watches, s->watch_capacity, s->watch_count);
+	s->watches[s->watch_count++] = (struct watch){
+		.io = loop_io_new(s->loop, fd, events, on_io, s),
+		.fd = fd,
+	};
+}
+
+static int on_socket_made(ares_socket_t fd, int type, void *userdata)
+{
+	struct slot *s = userdata;
+	const char *scope = s->server.scope;
+
+	if (type == SOCK_STREAM)
+		s->result.tcp = true;
+	/* c-ares 1.18 cannot say which interface a link-local server is on. */
+	if (scope[0] &&
+		setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, scope, (socklen_t)strlen(scope)) < 0)
+		return -1;
+	return 0;
+}
+
+static void end_with(struct slot *s, enum slot_outcome outcome, const uint8_t *message, size_t len)
+{
+	s->ended = true;
+	s->result.outcome = outcome;
+	s->result.message = NULL;
+	s->result.len = 0;
+	if (outcome != SLOT_ANSWERED)
+		return;
+	if (len > s->message_capacity) {
+		s->message = xreallocarray(s->message, len, 1);
+		s->message_capacity = len;
+	}
+	memcpy(s->message, message, len);
+	s->result.message = s->message;
+	s->result.len = len;
+}
+
+static enum slot_outcome outcome_of(int status)
+{
+	return status == ARES_ECANCELLED || status == ARES_ETIMEOUT ? SLOT_TIMEOUT : SLOT_FAILED;
+}
+
+#if HAVE_DNSREC
+
+static void on_answer(
+	void *userdata, ares_status_t status, size_t timeouts, const ares_dns_record_t *record)
+{
+	struct slot *s = userdata;
+	unsigned char *message = NULL;
+	size_t len = 0;
+
+	if (status == ARES_EDESTRUCTION)
+		return;
+	if (record && ares_dns_write(record, &message, &len) == ARES_SUCCESS)
+		end_with(s, SLOT_ANSWERED, message, len);
+	else
+		end_with(s, outcome_of((int)status), NULL, 0);
+	ares_free_string(message);
+}
+
+/* c-ares gives the query a random id of its own. */
+static bool send_query(struct slot *s, const char *name, enum family family)
+{
+	ares_dns_rec_type_t type = family == FAMILY_V4 ? ARES_REC_TYPE_A : ARES_REC_TYPE_AAAA;
+	ares_dns_record_t *query = NULL;
+	bool done = ares_dns_record_create(&query, 0, ARES_FLAG_RD, ARES_OPCODE_QUERY,
+			    ARES_RCODE_NOERROR) == ARES_SUCCESS &&
+		    ares_dns_record_query_add(query, name, type, ARES_CLASS_IN) == ARES_SUCCESS &&
+		    ares_send_dnsrec(s->channel, query, on_answer, s, NULL) == ARES_SUCCESS;
+
+	ares_dns_record_destroy(query);
+	return done;
+}
+
+#else
+
+static void on_answer(void *userdata, int status, int timeouts, unsigned char *message, int len)
+{
+	struct slot *s = userdata;
+
+	if (status == ARES_EDESTRUCTION)
+		return;
+	if (message && len > 0)
+		end_with(s, SLOT_ANSWERED, message, (size_t)len);
+	else
+		end_with(s, outcome_of(status), NULL, 0);
+}
+
+static uint8_t *put16(uint8_t *at, unsigned v)
+{
+	*at++ = (uint8_t)(v >> 8);
+	*at++ = (uint8_t)v;
+	return at;
+}
+
+/* A query as bytes; 0 when the name is none. */
+static size_t encode_query(const char *name, enum family family, uint16_t id, uint8_t *ret)
+{
+	uint8_t *at = ret;
+
+	if (strlen(name) > NAME_TEXT_MAX)
+		return 0;
+	at = put16(at, id);
+	at = put16(at, 0x0100); /* RD */
+	at = put16(at, 1);
+	for (unsigned i = 0; i < 3; i++)
+		at = put16(at, 0);
+	while (*name) {
+		size_t len = strcspn(name, ".");
+
+		if (len == 0 || len > LABEL_MAX)
+			return 0;
+		*at++ = (uint8_t)len;
+		memcpy(at, name, len);
+		at += len;
+		name += len + (name[len] == '.');
+	}
+	*at++ = 0;
+	at = put16(at, family == FAMILY_V4 ? TYPE_A : TYPE_AAAA);
+	at = put16(at, CLASS_IN);
+	return (size_t)(at - ret);
+}
+
+/* c-ares 1.18 sends the id that it finds in the packet; its own would come from RC4, or from rand()
+ * where it cannot read /dev/urandom. */
+static bool send_query(struct slot *s, const char *name, enum family family)
+{
+	uint8_t query[QUERY_MAX];
+	uint16_t id;
+
+	if (getrandom(&id, sizeof(id), 0) != sizeof(id))
+		return false;
+	size_t len = encode_query(name, family, id, query);
+	if (len == 0)
+		return false;
+	ares_send(s->channel, query, (int)len, on_answer, s);
+	return true;
+}
+
+#endif
+
+static bool server_eq(const struct config_server *a, const struct config_server *b)
+{
+	return addr_eq(&a->addr, &b->addr) && a->port == b->port && strcmp(a->scope, b->scope) == 0;
+}
+
+#if HAVE_SCOPED_SERVERS
+
+static int set_server(struct slot *s, const struct config_server *server)
+{
+	char addr[ADDR_TEXT_SIZE], text[ADDR_TEXT_SIZE + 32];
+
+	snprintf(text, sizeof(text), "[%s]:%u%s%s", addr_format(&server->addr, addr), server->port,
+		server->scope[0] ? "%" : "", server->scope);
+	return ares_set_servers_ports_csv(s->channel, text);
+}
+
+#else
+
+static int set_server(struct slot *s, const struct config_server *server)
+{
+	struct ares_addr_port_node node = {
+		.family = server->addr.family == FAMILY_V4 ? AF_INET : AF_INET6,
+		.udp_port = server->port,
+		.tcp_port = server->port,
+	};
+
+	memcpy(&node.addr, server->addr.bytes, addr_len(server->addr.family));
+	return ares_set_servers_ports(s->channel, &node);
+}
+
+#endif
+
+void slot_ask(struct slot *s, const struct config_server *server, const char *name,
+	enum family family, uint32_t timeout_ms)
+{
+	assert(!s->busy);
+	s->busy = true;
+	s->ended = false;
+	s->result = (struct slot_result){0};
+	if (!server_eq(&s->server, server)) {
+		s->server = *server;
+		if (set_server(s, server) != ARES_SUCCESS) {
+			s->server.port = 0;
+			end_with(s, SLOT_FAILED, NULL, 0);
+		}
+	}
+	if (!s->ended && !send_query(s, name, family) && !s->ended)
+		end_with(s, SLOT_FAILED, NULL, 0);
+	/* What has failed at once is told from the loop as well. */
+	loop_timer_arm(s->timer, s->ended ? 0 : timeout_ms);
+}
+
+static void on_timer(void *userdata)
+{
+	struct slot *s = userdata;
+
+	if (!s->ended)
+		ares_cancel(s->channel);
+	settle(s);
+}
+
+/* Everything that c-ares would otherwise look up is given, so that neither resolv.conf nor the
+ * environment (LOCALDOMAIN, RES_OPTIONS, HOSTALIASES) nor a hosts file has a word. */
+static int open_channel(struct slot *s)
+{
+	struct in_addr nobody = {htonl(INADDR_LOOPBACK)}; /* replaced before the first question */
+	char lookups[] = "b", no_file[] = "/dev/null";
+	struct ares_options o = {
+		.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP,
+		.timeout = CARES_TIMEOUT_MS,
+		.tries = 1,
+		.ndots = 1,
+		.servers = &nobody,
+		.nservers = 1,
+		.lookups = lookups,
+		.sock_state_cb = on_socket_state,
+		.sock_state_cb_data = s,
+		.resolvconf_path = no_file,
+	};
+	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
+		   ARES_OPT_SERVERS | ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS | ARES_OPT_SORTLIST |
+		   ARES_OPT_SOCK_STATE_CB | ARES_OPT_RESOLVCONF | ARES_OPT_NOROTATE;
+
+#ifdef ARES_FLAG_NO_DFLT_SVR
+	o.flags |= ARES_FLAG_NO_DFLT_SVR;
+#endif
+#ifdef ARES_FLAG_DNS0x20
+	o.flags |= ARES_FLAG_DNS0x20;
+#endif
+#ifdef ARES_OPT_HOSTS_FILE
+	o.hosts_path = no_file;
+	mask |= ARES_OPT_HOSTS_FILE;
+#endif
+#ifdef ARES_OPT_UDP_MAX_QUERIES
+	o.udp_max_queries = 1;
+	mask |= ARES_OPT_UDP_MAX_QUERIES;
+#endif
+#ifdef ARES_OPT_QUERY_CACHE
+	/* Off: a name is asked because what is known of it has run out. */
+	o.qcache_max_ttl = 0;
+	mask |= ARES_OPT_QUERY_CACHE;
+#endif
+	int status = ares_init_options(&s->channel, &o, mask);
+	if (status != ARES_SUCCESS)
+		return status == ARES_ENOMEM ? -ENOMEM : -EIO;
+	ares_set_socket_configure_callback(s->channel, on_socket_made, s);
+	return 0;
+}
+
+int slot_new(struct loop *l, slot_fn fn, void *userdata, struct slot **ret)
+{
+	if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
+		return -EIO;
+	struct slot *s = xcalloc(1, sizeof(*s));
+
+	s->loop = l;
+	s->fn = fn;
+	s->userdata = userdata;
+	s->timer = loop_timer_new(l, on_timer, s);
+	int r = open_channel(s);
+	if (r < 0) {
+		slot_free(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+struct slot *slot_free(struct slot *s)
+{
+	if (!s)
+		return NULL;
+	/* Calls on_answer for what is under way, and on_socket_state for each socket. */
+	if (s->channel)
+		ares_destroy(s->channel);
+	ares_library_cleanup();
+	loop_timer_free(s->timer);
+	free(s->watches);
+	free(s->message);
+	free(s);
+	return NULL;
+}

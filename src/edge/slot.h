@@ -1,2 +1,39 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One question at a time to one DNS server, over c-ares: the only place that knows it. A slot is
+ * kept and used again, for whichever server; its socket lives as long as the question, so that each
+ * question leaves from a port of its own. */
+#include "allowsync/addr.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct config_server;
+struct loop;
+struct slot;
+
+enum slot_outcome {
+	SLOT_ANSWERED, /* a message with our id and our question came */
+	SLOT_TIMEOUT,
+	SLOT_FAILED, /* the network refused, or the name cannot be asked */
+};
+
+struct slot_result {
+	enum slot_outcome outcome;
+	const uint8_t *message; /* ANSWERED; valid until the slot is used again */
+	size_t len;
+	bool tcp; /* it went, or was to go, over TCP in the end */
+};
+/* The slot is idle again and may be used from here; it must not be freed. */
+typedef void (*slot_fn)(void *userdata, const struct slot_result *result);
+
+/* Negative: -errno. */
+int slot_new(struct loop *l, slot_fn fn, void *userdata, struct slot **ret);
+/* Asks `server` for A or AAAA of `name`, which is absolute whatever it looks like. `fn` is called
+ * once, from the loop and never from in here, `timeout_ms` from now at the latest; the way over TCP
+ * after a truncated answer is included. Only when idle. */
+void slot_ask(struct slot *s, const struct config_server *server, const char *name,
+	enum family family, uint32_t timeout_ms);
+/* A question under way ends without a call. Takes NULL; returns NULL. */
+struct slot *slot_free(struct slot *s);
