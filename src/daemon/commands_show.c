@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Vendors, sets, names and the whole as JSON. */
+#include "daemon/commands_show.h"
+
+#include "base/strbuf.h"
+#include "daemon/refresh.h"
+#include "edge/resolver.h"
+
+#include "build_config.h"
+
+#include <jansson.h>
+#include <string.h>
+#include <unistd.h>
+
+int64_t show_time(const struct show_clock *clock, uint64_t ms)
+{
+	return (clock->wall_ms + (int64_t)(ms - clock->now_ms)) / 1000;
+}
+
+struct json_t *show_text(const char *text)
+{
+	json_t *json = json_string(text ? text : "");
+
+	if (!json) {
+		_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
+		strbuf_append_escaped(&b, text, strlen(text));
+		json = json_string(strbuf_text(&b));
+	}
+	return json;
+}
+
+void show_put_text(struct json_t *object, const char *key, const char *text)
+{
+	if (text)
+		json_object_set_new(object, key, show_text(text));
+}
+
+void show_put_time(
+	struct json_t *object, const char *key, const struct show_clock *clock, uint64_t ms)
+{
+	if (ms)
+		json_object_set_new(object, key, json_integer(show_time(clock, ms)));
+}
+
+static void put_count(json_t *object, const char *key, uint64_t n)
+{
+	json_object_set_new(object, key, json_integer((json_int_t)n));
+}
+
+/* Consumes the text. */
+static void add_text(json_t *array, char *text)
+{
+	json_array_append_new(array, show_text(text));
+	free(text);
+}
+
+static void add_once(json_t *array, const char *text)
+{
+	size_t i;
+	const json_t *value;
+
+	json_array_foreach(array, i, value)
+	{
+		if (str_eq(json_string_value(value), text))
+			return;
+	}
+	json_array_append_new(array, show_text(text));
+}
+
+/* The earliest; 0 stands for none. */
+static void keep_earliest(uint64_t *ms, uint64_t other_ms)
+{
+	if (other_ms && (!*ms || other_ms < *ms))
+		*ms = other_ms;
+}
+
+struct json_t *show_address(const struct show_context *c, const struct name_address *a)
+{
+	json_t *json = json_object();
+	char text[ADDR_TEXT_SIZE];
+
+	show_put_text(json, "address", addr_format(&a->addr, text));
+	put_count(json, "ttl", a->ttl_s);
+	show_put_time(json, "first_seen", &c->clock, a->first_ms);
+	show_put_time(json, "last_seen", &c->clock, a->last_ms);
+	show_put_time(json, "missing", &c->clock, a->missing_ms);
+	show_put_time(json, "leaves", &c->clock, a->leaves_ms);
+	return json;
+}
+
+static json_t *show_family(const struct show_context *c, const struct name_family *f)
+{
+	json_t *json = json_object(), *addresses = json_array();
+
+	if (f->asked)
+		show_put_text(json, "outcome", answer_outcome_name(f->outcome));
+	if (f->answered)
+		put_count(json, "ttl", f->ttl_s);
+	show_put_time(json, "asked", &c->clock, f->asked_ms);
+	show_put_time(json, "answered", &c->clock, f->answered_ms);
+	if (heap_has(&f->ask))
+		show_put_time(json, "next", &c->clock, f->ask.due_ms);
+	put_count(json, "failures", f->failures);
+	show_put_time(json, "failing", &c->clock, f->failing_since_ms);
+	show_put_text(json, "chain", f->chain);
+	show_put_text(json, "server", f->server);
+	put_count(json, "linger", names_linger_ms(f, c->clock.now_ms) / 1000);
+	for (size_t i = 0; i < f->count; i++)
+		json_array_append_new(addresses, show_address(c, &f->addresses[i]));
+	json_object_set_new(json, "addresses", addresses);
+	return json;
+}
+
+struct json_t *show_name(const struct world *w, const struct show_context *c, const struct name *n)
+{
+	const struct name_feeds *feeds = n->userdata;
+	json_t *json = json_object(), *endpoints = json_array(), *sets = json_array();
+
+	for (size_t i = 0; feeds && i < feeds->count; i++) {
+		const struct owner *o = feeds->owners[i];
+		_cleanup_free_ char *endpoint = xasprintf("%s/%s", o->vendor, o->endpoint->name);
+		add_once(endpoints, endpoint);
+		add_once(sets, w->sets[o->set_index].text);
+	}
+	show_put_text(json, "name", n->text);
+	json_object_set_new(json, "endpoints", endpoints);
+	json_object_set_new(json, "sets", sets);
+	show_put_text(json, "state", name_health_name(names_health(n)));
+	json_object_set_new(json, "ipv4", show_family(c, &n->families[FAMILY_V4]));
+	json_object_set_new(json, "ipv6", show_family(c, &n->families[FAMILY_V6]));
+	return json;
+}
+
+static void add_set_problems(json_t *problems, const struct world_set *set, uint64_t *since_ms)
+{
+	if (set->degraded) {
+		json_array_append_new(problems, show_text(set->degraded));
+		keep_earliest(since_ms, set->degraded_ms);
+	}
+	for (size_t i = 0; i < set->refusal_count; i++) {
+		const struct set_refusal *r = &set->refusals[i];
+		add_text(problems, xasprintf("%s:%u: %s", r->at.file, r->at.line, r->text));
+	}
+}
+
+static const char *set_state(const struct world_set *set)
+{
+	if (set->paused)
+		return "paused";
+	if (set->degraded || set->refusal_count)
+		return "degraded";
+	return set->present ? "ok" : "waiting";
+}
+
+struct json_t *show_set(
+	const struct world *w, const struct show_context *c, const struct world_set *set)
+{
+	json_t *json = json_object(), *vendors = json_array(), *problems = json_array();
+	json_t *notes = json_array();
+	size_t live = live_count(&set->live), wanted = wanted_count(&set->wanted);
+	uint64_t since_ms = 0;
+
+	if (set->config)
+		show_put_text(json, "name", set->config->name);
+	show_put_text(json, "set", set->text);
+	if (set->kind.layout != SET_LAYOUT_UNKNOWN)
+		show_put_text(json, "type", set_kind_type_name(&set->kind));
+	for (size_t i = 0; set->config && i < set->config->vendors.count; i++)
+		json_array_append_new(vendors, show_text(set->config->vendors.items[i]));
+	json_object_set_new(json, "vendors", vendors);
+	show_put_text(json, "state", set_state(set));
+	add_set_problems(problems, set, &since_ms);
+	json_object_set_new(json, "problems", problems);
+	show_put_time(json, "since", &c->clock, since_ms);
+	if (set->mixed)
+		add_text(notes, xasprintf("bare addresses of different services: %s", set->mixed));
+	if (set->strange)
+		add_text(notes, xasprintf("%zu elements of an unknown form", set->strange));
+	json_object_set_new(json, "notes", notes);
+	put_count(json, "elements", set->live.ours);
+	put_count(json, "wanted", wanted);
+	put_count(json, "foreign", live - set->live.ours);
+	show_put_text(json, "effect", "not looked at");
+	if (set->config && set->present && !set->settled && set->live.ours > wanted) {
+		_cleanup_free_ char *awaited = refresh_awaited(w, set);
+		show_put_text(json, "awaited", awaited);
+	}
+	show_put_time(json, "changed", &c->clock, set->last_change_ms);
+	return json;
+}
+
+/* What the names of one vendor come to. */
+struct tally {
+	size_t names, addresses, ranges;
+	size_t stopped, never;
+	const char *first_stopped;
+	const char *outcome; /* of that one */
+	size_t kept;         /* its addresses */
+	const char *first_never;
+	uint64_t since_ms, changed_ms;
+};
+
+static void tally_name(struct tally *t, const struct name *n, struct map *seen)
+{
+	enum name_health health = names_health(n);
+	bool first = health == NAME_STOPPED && !t->stopped;
+
+	t->names++;
+	t->stopped += health == NAME_STOPPED;
+	t->never += health == NAME_NEVER;
+	if (first)
+		t->first_stopped = n->text;
+	if (health == NAME_NEVER && !t->first_never)
+		t->first_never = n->text;
+	for (int i = 0; i < FAMILY_COUNT; i++) {
+		const struct name_family *f = &n->families[i];
+		if (first && f->failing_since_ms)
+			t->outcome = answer_outcome_name(f->outcome);
+		if (first)
+			t->kept += f->count;
+		for (size_t j = 0; j < f->count; j++) {
+			const struct name_address *a = &f->addresses[j];
+			map_put(seen, &a->addr, sizeof(a->addr), (void *)(uintptr_t)a);
+			if (a->first_ms > t->changed_ms)
+				t->changed_ms = a->first_ms;
+		}
+	}
+	keep_earliest(&t->since_ms, names_failing_since_ms(n));
+}
+
+static void tally_vendor(struct tally *t, const struct world *w, const struct show_context *c,
+	const struct config_vendor *v)
+{
+	_cleanup_(map_done) struct map seen = MAP_NULL, names = MAP_NULL;
+
+	*t = (struct tally){0};
+	for (size_t i = 0; i < v->endpoint_count; i++) {
+		const struct config_endpoint *e = &v->endpoints[i];
+		t->ranges += e->address_count;
+		for (size_t j = 0; j < e->names.count; j++) {
+			struct name *n = names_find(&w->names, e->names.items[j]);
+			if (n && !map_put(&names, n->text, strlen(n->text), n))
+				tally_name(t, n, &seen);
+		}
+	}
+	t->addresses = seen.count;
+	const struct removal *r;
+	for (size_t i = 0; (r = history_get(c->history, i)); i++) {
+		if (str_eq(r->vendor, v->name)) {
+			if (r->at_ms > t->changed_ms)
+				t->changed_ms = r->at_ms;
+			break;
+		}
+	}
+}
+
+static char *stopped_text(const struct tally *t)
+{
+	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
+
+	strbuf_appendf(&b, "%s: %s, its %zu address%s kept", t->first_stopped,
+		t->outcome ? t->outcome : "no answer", t->kept, t->kept == 1 ? "" : "es");
+	if (t->stopped > 1)
+		strbuf_appendf(
+			&b, "; and %zu more name%s", t->stopped - 1, t->stopped == 2 ? "" : "s");
+	return strbuf_take(&b);
+}
+
+static void add_vendor_notes(json_t *notes, const struct tally *t)
+{
+	if (t->never == 1)
+		add_text(notes, xasprintf("%s has never resolved", t->first_never));
+	else if (t->never)
+		add_text(notes, xasprintf("%zu names have never resolved (%s, ...)", t->never,
+					t->first_never));
+}
+
+/* What is wrong with the sets that take it; a refusal is this vendor's when its profile says the
+ * entry. */
+static void add_vendor_set_problems(
+	json_t *problems, const struct world *w, const struct config_vendor *v, uint64_t *since_ms)
+{
+	for (size_t i = 0; i < w->set_count; i++) {
+		const struct world_set *set = &w->sets[i];
+		if (!set->config || !strings_has(&set->config->vendors, v->name))
+			continue;
+		if (set->degraded) {
+			add_text(problems, xasprintf("set %s: %s", set->text, set->degraded));
+			keep_earliest(since_ms, set->degraded_ms);
+		}
+		for (size_t j = 0; j < set->refusal_count; j++) {
+			const struct set_refusal *r = &set->refusals[j];
+			if (v->profile->file && str_starts(r->at.file, v->profile->file))
+				add_text(problems,
+					xasprintf("%s:%u: %s", r->at.file, r->at.line, r->text));
+		}
+	}
+}
+
+static json_t *show_tallied(const struct world *w, const struct show_context *c,
+	const struct config_vendor *v, const struct tally *t)
+{
+	json_t *json = json_object(), *problems = json_array(), *notes = json_array();
+	uint64_t since_ms = t->since_ms;
+	const char *state = "ok";
+
+	if (t->stopped)
+		add_text(problems, stopped_text(t));
+	add_vendor_set_problems(problems, w, v, &since_ms);
+	add_vendor_notes(notes, t);
+	if (json_array_size(problems))
+		state = "degraded";
+	if (w->vendor_paused[v - w->config->vendors])
+		state = "paused";
+	if (world_vendor_is_ineffective(w, v)) {
+		state = "ineffective";
+		json_array_append_new(problems, show_text("no [set] takes it"));
+	}
+	show_put_text(json, "name", v->name);
+	show_put_text(json, "title", v->profile->title);
+	show_put_text(json, "profile", v->profile->file ? v->profile->file : "");
+	show_put_text(json, "read", v->profile->read);
+	put_count(json, "names", t->names);
+	put_count(json, "addresses", t->addresses);
+	put_count(json, "static", t->ranges);
+	show_put_text(json, "state", state);
+	json_object_set_new(json, "problems", problems);
+	show_put_time(json, "since", &c->clock, since_ms);
+	json_object_set_new(json, "notes", notes);
+	show_put_time(json, "changed", &c->clock, t->changed_ms);
+	return json;
+}
+
+struct json_t *show_vendor(
+	const struct world *w, const struct show_context *c, const struct config_vendor *v)
+{
+	struct tally t;
+
+	tally_vendor(&t, w, c, v);
+	return show_tallied(w, c, v, &t);
+}
+
+/* Consumes the text. */
+static void add_degraded(json_t *list, const struct show_context *c, char *what, uint64_t since_ms)
+{
+	json_t *json = json_object();
+
+	show_put_text(json, "what", what);
+	show_put_time(json, "since", &c->clock, since_ms);
+	json_array_append_new(list, json);
+	free(what);
+}
+
+static void add_degraded_sets(json_t *list, const struct world *w, const struct show_context *c)
+{
+	for (size_t i = 0; i < w->set_count; i++) {
+		const struct world_set *set = &w->sets[i];
+		if (set->degraded)
+			add_degraded(list, c, xasprintf("set %s: %s", set->text, set->degraded),
+				set->degraded_ms);
+		for (size_t j = 0; j < set->refusal_count; j++) {
+			const struct set_refusal *r = &set->refusals[j];
+			add_degraded(list, c,
+				xasprintf("%s:%u: %s", r->at.file, r->at.line, r->text),
+				w->loaded_ms);
+		}
+	}
+}
+
+static void add_degraded_vendor(json_t *list, const struct show_context *c,
+	const struct config_vendor *v, const struct tally *t)
+{
+	if (t->stopped)
+		add_degraded(list, c,
+			xasprintf("%s: %zu name%s stopped resolving (%s%s)", v->name, t->stopped,
+				t->stopped == 1 ? "" : "s", t->first_stopped,
+				t->stopped == 1 ? "" : ", ..."),
+			t->since_ms);
+}
+
+static json_t *show_paused(const struct world *w)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < w->config->vendor_count; i++) {
+		if (w->vendor_paused[i])
+			add_text(list, xasprintf("vendor %s", w->config->vendors[i].name));
+	}
+	for (size_t i = 0; i < w->set_count; i++) {
+		if (w->sets[i].paused)
+			add_text(list, xasprintf("set %s", w->sets[i].text));
+	}
+	return list;
+}
+
+static json_t *show_notes(const struct world *w)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < w->set_count; i++) {
+		if (w->sets[i].mixed)
+			add_text(list,
+				xasprintf("set %s holds bare addresses of different services: %s",
+					w->sets[i].text, w->sets[i].mixed));
+	}
+	return list;
+}
+
+static json_t *show_config(const struct world *w, const struct show_context *c)
+{
+	json_t *json = json_object(), *files = json_array();
+
+	show_put_text(json, "digest", w->config->digest);
+	show_put_time(json, "loaded", &c->clock, w->loaded_ms);
+	for (size_t i = 0; i < w->config->file_count; i++)
+		json_array_append_new(files, show_text(w->config->files[i]));
+	json_object_set_new(json, "files", files);
+	return json;
+}
+
+static json_t *show_resolver(const struct show_context *c)
+{
+	const struct resolver_stats *s = resolver_stats(c->resolver);
+	json_t *json = json_object();
+
+	show_put_text(json, "servers", resolver_server_list(c->resolver));
+	put_count(json, "lookups", s->lookups);
+	put_count(json, "failed", s->failed);
+	put_count(json, "queries", s->queries);
+	put_count(json, "tcp", s->tcp);
+	put_count(json, "in_flight", s->in_flight);
+	put_count(json, "waiting", s->waiting);
+	return json;
+}
+
+static json_t *show_sets(const struct world *w, const struct show_context *c)
+{
+	json_t *json = json_object();
+	size_t elements = 0, foreign = 0;
+	uint64_t changed_ms = 0;
+	bool in_step = true;
+
+	for (size_t i = 0; i < w->set_count; i++) {
+		const struct world_set *set = &w->sets[i];
+		elements += set->live.ours;
+		foreign += live_count(&set->live) - set->live.ours;
+		in_step = in_step && set->present && !set->degraded && !set->wanted.dirty_count;
+		if (set->last_change_ms > changed_ms)
+			changed_ms = set->last_change_ms;
+	}
+	put_count(json, "count", w->set_count);
+	put_count(json, "elements", elements);
+	put_count(json, "foreign", foreign);
+	json_object_set_new(json, "in_step", json_boolean(in_step));
+	show_put_time(json, "changed", &c->clock, changed_ms);
+	put_count(json, "commits", c->commits);
+	put_count(json, "dumps", c->dumps);
+	return json;
+}
+
+struct json_t *show_status(const struct world *w, const struct show_context *c)
+{
+	json_t *json = json_object(), *vendors = json_array(), *ineffective = json_array();
+	json_t *undone = json_array(), *degraded = json_array(), *paused = show_paused(w);
+	const char *state = "healthy";
+
+	for (size_t i = 0; i < w->config->vendor_count; i++) {
+		const struct config_vendor *v = &w->config->vendors[i];
+		struct tally t;
+		tally_vendor(&t, w, c, v);
+		json_array_append_new(vendors, show_tallied(w, c, v, &t));
+		add_degraded_vendor(degraded, c, v, &t);
+		if (world_vendor_is_ineffective(w, v))
+			json_array_append_new(ineffective, show_text(v->name));
+	}
+	for (size_t i = 0; i < w->config->undone_count; i++) {
+		const struct config_undone *u = &w->config->undone[i];
+		add_text(undone, xasprintf("%s:%u: %s", u->at.file, u->at.line, u->text));
+	}
+	add_degraded_sets(degraded, w, c);
+	if (!resolver_server_count(c->resolver))
+		add_degraded(degraded, c, xstrdup("no DNS server is known"), w->loaded_ms);
+	if (json_array_size(degraded) || json_array_size(paused))
+		state = "degraded";
+	if (json_array_size(ineffective))
+		state = "ineffective";
+	show_put_text(json, "version", ALLOWSYNCD_VERSION);
+	put_count(json, "pid", (uint64_t)getpid());
+	show_put_text(json, "state", state);
+	json_object_set_new(json, "degraded", degraded);
+	json_object_set_new(json, "ineffective", ineffective);
+	json_object_set_new(json, "undone", undone);
+	json_object_set_new(json, "notes", show_notes(w));
+	json_object_set_new(json, "paused", paused);
+	show_put_text(json, "effect", "not looked at");
+	show_put_time(json, "now", &c->clock, c->clock.now_ms);
+	show_put_time(json, "started", &c->clock, c->started_ms);
+	json_object_set_new(json, "config", show_config(w, c));
+	json_object_set_new(json, "resolver", show_resolver(c));
+	json_object_set_new(json, "sets", show_sets(w, c));
+	json_object_set_new(json, "vendors", vendors);
+	return json;
+}

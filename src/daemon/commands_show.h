@@ -1,0 +1,41 @@
+#pragma once
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The world as JSON, in the types of io.allowsync. */
+#include "daemon/world.h"
+
+#include <stdint.h>
+#include <time.h>
+
+struct json_t;
+struct owner;
+struct resolver;
+
+/* Monotonic times become seconds since 1970 by this pair. */
+struct show_clock {
+	uint64_t now_ms; /* monotonic */
+	int64_t wall_ms; /* at the same moment */
+};
+
+/* What the status needs besides the world. */
+struct show_context {
+	struct show_clock clock;
+	const struct history *history;
+	const struct resolver *resolver;
+	uint64_t started_ms, commits, dumps;
+};
+
+int64_t show_time(const struct show_clock *clock, uint64_t ms);
+/* Text that is not UTF-8 (or NULL) becomes its escaped form; always a string. */
+struct json_t *show_text(const char *text);
+/* Left out when it is NULL; when it is 0. */
+void show_put_text(struct json_t *object, const char *key, const char *text);
+void show_put_time(
+	struct json_t *object, const char *key, const struct show_clock *clock, uint64_t ms);
+
+struct json_t *show_status(const struct world *w, const struct show_context *c);
+struct json_t *show_vendor(
+	const struct world *w, const struct show_context *c, const struct config_vendor *v);
+struct json_t *show_set(
+	const struct world *w, const struct show_context *c, const struct world_set *set);
+struct json_t *show_name(const struct world *w, const struct show_context *c, const struct name *n);
+struct json_t *show_address(const struct show_context *c, const struct name_address *a);

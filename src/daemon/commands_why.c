@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Everything that is known of an address: the elements it means, their owners, what left, and the
+ * prefixes that no set could hold. */
+#include "daemon/commands_why.h"
+
+#include "base/strbuf.h"
+
+#include <jansson.h>
+#include <string.h>
+
+enum { OWNERS_MAX = 200, REMOVALS_MAX = 50, ELEMENTS_MAX = 4096 };
+
+static int compare_addresses(const void *a, const void *b)
+{
+	return addr_cmp(a, b);
+}
+
+static bool asks_for(const struct why_question *q, const struct addr *a)
+{
+	return q->count &&
+	       bsearch(a, q->addresses, q->count, sizeof(*q->addresses), compare_addresses);
+}
+
+/* Keys without a port stand for whatever the rule allows: they match every service. */
+static bool key_matches(const struct world_set *set, const struct why_question *q,
+	const struct element_key *key, struct addr *ret_addr)
+{
+	uint8_t protocol;
+	uint16_t port;
+
+	if (!element_key_decode(&set->kind, key, ret_addr, &protocol, &port) ||
+		!asks_for(q, ret_addr))
+		return false;
+	if (!q->service || set->kind.layout == SET_LAYOUT_ADDR)
+		return true;
+	return q->service->kind == SERVICE_PORTS && q->service->protocol == protocol &&
+	       port >= q->service->port_first && port <= q->service->port_last;
+}
+
+static json_t *show_owner(const struct world *w, const struct show_context *c,
+	const struct owner *o, const struct addr *a)
+{
+	json_t *json = json_object(), *services = json_array();
+	char text[SERVICE_TEXT_SIZE];
+
+	show_put_text(json, "vendor", o->vendor);
+	show_put_text(json, "endpoint", o->endpoint->name);
+	for (size_t i = 0; i < o->endpoint->service_count; i++)
+		json_array_append_new(
+			services, show_text(service_format(&o->endpoint->services[i], text)));
+	json_object_set_new(json, "services", services);
+	const struct name *n = o->name ? names_find(&w->names, o->name) : NULL;
+	if (!n)
+		return json;
+	const struct name_family *f = &n->families[a->family];
+	const struct name_address *seen = name_address_find(f, a);
+	show_put_text(json, "name", o->name);
+	if (seen)
+		json_object_set_new(json, "seen", show_address(c, seen));
+	show_put_text(json, "chain", f->chain);
+	show_put_text(json, "server", f->server);
+	json_object_set_new(json, "linger",
+		json_integer((json_int_t)(names_linger_ms(f, c->clock.now_ms) / 1000)));
+	return json;
+}
+
+static json_t *show_element(const struct world *w, const struct show_context *c,
+	const struct world_set *set, const struct element_key *key, const struct addr *a)
+{
+	const struct live_element *live = live_find(&set->live, key);
+	const struct want *want = wanted_find(&set->wanted, key);
+	json_t *json = json_object(), *owners = json_array();
+	size_t count = want ? want->count : 0, shown = count < OWNERS_MAX ? count : OWNERS_MAX;
+	char text[ELEMENT_TEXT_SIZE];
+
+	show_put_text(json, "set", set->text);
+	show_put_text(json, "element", element_key_format(&set->kind, key, text));
+	json_object_set_new(json, "present", json_boolean(live != NULL));
+	json_object_set_new(json, "ours", json_boolean(live && live->ours));
+	for (size_t i = 0; i < shown; i++)
+		json_array_append_new(owners, show_owner(w, c, want->owners[i], a));
+	json_object_set_new(json, "owners", owners);
+	json_object_set_new(json, "omitted", json_integer((json_int_t)(count - shown)));
+	return json;
+}
+
+struct matches {
+	struct element_key *keys;
+	size_t count, capacity;
+};
+
+static void add_match(struct matches *m, const struct element_key *key)
+{
+	if (m->count < ELEMENTS_MAX) {
+		VEC_GROW(m->keys, m->capacity, m->count);
+		m->keys[m->count++] = *key;
+	}
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	return element_key_cmp(a, b);
+}
+
+/* Wanted or standing there. Walks the set: asked by hand, not by the clock. */
+static void find_matches(
+	const struct world_set *set, const struct why_question *q, struct matches *m)
+{
+	const struct want *want;
+	const struct live_element *live;
+	struct addr a;
+
+	for (size_t at = 0; (want = wanted_next(&set->wanted, &at));) {
+		if (key_matches(set, q, &want->key, &a))
+			add_match(m, &want->key);
+	}
+	for (size_t at = 0; (live = live_next(&set->live, &at));) {
+		if (key_matches(set, q, &live->key, &a) && !wanted_find(&set->wanted, &live->key))
+			add_match(m, &live->key);
+	}
+	if (m->count)
+		qsort(m->keys, m->count, sizeof(*m->keys), compare_keys);
+}
+
+static json_t *show_elements(const struct world *w, const struct show_context *c,
+	const struct why_question *q, bool *ret_allowed)
+{
+	json_t *list = json_array();
+
+	*ret_allowed = false;
+	for (size_t i = 0; i < w->set_count; i++) {
+		const struct world_set *set = &w->sets[i];
+		struct matches m = {0};
+		if (set->kind.layout == SET_LAYOUT_UNKNOWN)
+			continue;
+		find_matches(set, q, &m);
+		for (size_t j = 0; j < m.count; j++) {
+			struct addr a;
+			key_matches(set, q, &m.keys[j], &a);
+			json_array_append_new(list, show_element(w, c, set, &m.keys[j], &a));
+			*ret_allowed = *ret_allowed || live_find(&set->live, &m.keys[j]);
+		}
+		free(m.keys);
+	}
+	return list;
+}
+
+static json_t *show_left(const struct show_context *c, const struct why_question *q)
+{
+	json_t *list = json_array();
+	const struct removal *r;
+
+	for (size_t i = 0; (r = history_get(c->history, i)); i++) {
+		if (!asks_for(q, &r->addr) && !(q->name && str_eq(r->name, q->name)))
+			continue;
+		json_t *json = json_object();
+		show_put_text(json, "set", r->set);
+		show_put_text(json, "element", r->element);
+		show_put_text(json, "vendor", r->vendor);
+		show_put_text(json, "endpoint", r->endpoint);
+		show_put_text(json, "name", r->name);
+		show_put_text(json, "reason", r->reason);
+		show_put_time(json, "left", &c->clock, r->at_ms);
+		show_put_time(json, "missing", &c->clock, r->missing_ms);
+		json_array_append_new(list, json);
+		if (json_array_size(list) == REMOVALS_MAX)
+			break;
+	}
+	return list;
+}
+
+static void add_uncovered(json_t *list, const struct config_vendor *v,
+	const struct config_endpoint *e, const struct profile_address *p)
+{
+	json_t *json = json_object();
+	char text[ADDR_RANGE_TEXT_SIZE];
+	_cleanup_free_ char *place = xasprintf("%s:%u", p->at.file, p->at.line);
+
+	show_put_text(json, "vendor", v->name);
+	show_put_text(json, "endpoint", e->endpoint->name);
+	show_put_text(json, "range", addr_range_format(&p->range, text));
+	show_put_text(json, "place", place);
+	json_array_append_new(list, json);
+}
+
+static json_t *show_uncovered(const struct world *w, const struct why_question *q)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < w->config->vendor_count; i++) {
+		const struct config_vendor *v = &w->config->vendors[i];
+		for (size_t j = 0; j < v->endpoint_count; j++) {
+			const struct config_endpoint *e = &v->endpoints[j];
+			for (size_t k = 0; k < e->address_count; k++) {
+				const struct profile_address *p = &e->addresses[k];
+				bool covers = false;
+				for (size_t n = 0; n < q->count && !covers; n++)
+					covers = addr_range_has(&p->range, &q->addresses[n]);
+				if (covers && !addr_range_is_single(&p->range))
+					add_uncovered(list, v, e, p);
+			}
+		}
+	}
+	return list;
+}
+
+struct json_t *why_answer(
+	const struct world *w, const struct show_context *c, const struct why_question *q)
+{
+	json_t *json = json_object(), *addresses = json_array();
+	char text[ADDR_TEXT_SIZE];
+	bool allowed;
+
+	for (size_t i = 0; i < q->count; i++)
+		json_array_append_new(addresses, show_text(addr_format(&q->addresses[i], text)));
+	json_t *elements = show_elements(w, c, q, &allowed);
+	json_object_set_new(json, "allowed", json_boolean(allowed));
+	json_object_set_new(json, "addresses", addresses);
+	json_object_set_new(json, "elements", elements);
+	json_object_set_new(json, "uncovered", show_uncovered(w, q));
+	json_object_set_new(json, "left", show_left(c, q));
+	return json;
+}
