@@ -8,11 +8,13 @@
 #include "daemon/engine.h"
 #include "edge/control.h"
 #include "edge/loop.h"
+#include "edge/service.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <pwd.h>
 #include <string.h>
+#include <syslog.h>
 #include <time.h>
 
 enum {
@@ -42,6 +44,7 @@ struct job {
 
 struct commands {
 	struct engine *engine;
+	struct control *control;
 	uint64_t costly_ms; /* when somebody last made one of those calls */
 };
 
@@ -547,7 +550,7 @@ static void call_method(struct commands *c, struct control_call *call, const str
 		m->fn(c, call);
 }
 
-void commands_on_call(void *userdata, struct control_call *call)
+static void on_call(void *userdata, struct control_call *call)
 {
 	struct commands *c = userdata;
 	const char *name = strrchr(control_call_method(call), '.') + 1;
@@ -561,17 +564,30 @@ void commands_on_call(void *userdata, struct control_call *call)
 	no_such(call, CONTROL_E_METHOD_NOT_FOUND, "method", control_call_method(call));
 }
 
-struct commands *commands_new(struct engine *e)
+struct commands *commands_new(struct engine *e, const char *path, const char *group)
 {
 	struct commands *c = xcalloc(1, sizeof(*c));
 
 	c->engine = e;
+	int r = control_new(
+		engine_loop(e), service_control_fd(), path, group, on_call, c, &c->control);
+	if (r < 0) {
+		_cleanup_free_ char *m =
+			xasprintf("control socket %s: %s; going on without", path, strerror(-r));
+		engine_emit(e, &(struct event){
+				       .kind = EVENT_CONTROL_FAILED,
+				       .priority = LOG_ERR,
+				       .message = m,
+			       });
+	}
 	return c;
 }
 
-/* The calls under way have been ended by the control socket. */
 struct commands *commands_free(struct commands *c)
 {
+	if (!c)
+		return NULL;
+	control_free(c->control); /* ends the calls under way */
 	free(c);
 	return NULL;
 }

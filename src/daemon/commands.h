@@ -2,10 +2,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The verbs of the control socket: what io.allowsync's methods do and say. */
 struct commands;
-struct control_call;
 struct engine;
 
-struct commands *commands_new(struct engine *e);
-/* A control_call_fn; `userdata` is the commands. */
-void commands_on_call(void *userdata, struct control_call *call);
+/* Opens the control socket at `path` for `group` (or takes the one handed over by the service
+ * manager) on the engine's loop. Never NULL: a socket that cannot be had is said in the journal,
+ * and the daemon goes on with its work. */
+struct commands *commands_new(struct engine *e, const char *path, const char *group);
+/* Before the engine goes. Takes NULL; returns NULL. */
 struct commands *commands_free(struct commands *c);

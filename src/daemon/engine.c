@@ -9,11 +9,9 @@
 
 #include "allowsync/answer.h"
 #include "base/strbuf.h"
-#include "daemon/commands.h"
 #include "daemon/engine_private.h"
 #include "daemon/health.h"
 #include "daemon/refresh.h"
-#include "edge/control.h"
 #include "edge/journal.h"
 #include "edge/loop.h"
 #include "edge/nft_conn.h"
@@ -122,10 +120,8 @@ static void turn(void *userdata)
 	struct name_family *f;
 
 	if (e->reload_wanted) {
-		struct diag_list diags = DIAG_LIST_NULL;
 		e->reload_wanted = false;
-		engine_reload(e, &diags);
-		diag_list_done(&diags);
+		e->options.on_hup(e);
 	}
 	uint64_t now_ms = loop_now_ms();
 	while ((f = names_take_due(&e->world->names, now_ms)))
@@ -192,22 +188,6 @@ void engine_take_resolver(struct engine *e, struct resolver *r)
 			   });
 }
 
-static void open_control(struct engine *e)
-{
-	e->commands = commands_new(e);
-	int r = control_new(e->loop, service_control_fd(), e->options.socket, e->options.group,
-		commands_on_call, e->commands, &e->control);
-	if (r < 0) {
-		_cleanup_free_ char *m = xasprintf(
-			"control socket %s: %s; going on without", e->options.socket, strerror(-r));
-		engine_emit(e, &(struct event){
-				       .kind = EVENT_CONTROL_FAILED,
-				       .priority = LOG_ERR,
-				       .message = m,
-			       });
-	}
-}
-
 static int engine_open(struct engine *e)
 {
 	int r = loop_new(&e->loop);
@@ -256,7 +236,6 @@ int engine_new(const struct engine_options *o, struct config *config, struct eng
 		engine_free(e);
 		return r;
 	}
-	open_control(e);
 	_cleanup_free_ char *m = xasprintf("started: %zu vendors, %zu names, %zu sets, resolver %s",
 		config->vendor_count, e->world->names.by_text.count, config->set_count,
 		resolver_server_list(e->resolver));
@@ -285,13 +264,16 @@ int engine_run(struct engine *e)
 	return r;
 }
 
+struct loop *engine_loop(struct engine *e)
+{
+	return e->loop;
+}
+
 struct engine *engine_free(struct engine *e)
 {
 	if (!e)
 		return NULL;
 	waits_end_all(&e->waits);
-	control_free(e->control);
-	commands_free(e->commands);
 	engine_take_resolver(e, NULL);
 	loop_timer_free(e->watchdog);
 	loop_timer_free(e->timer);

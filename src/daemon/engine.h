@@ -18,11 +18,10 @@ struct resolver;
 struct world;
 
 struct engine_options {
-	const char *root;        /* "" or where to read the configuration below */
-	const char *socket;      /* path of the control socket */
-	const char *group;       /* its group */
-	const char *resolv_conf; /* NULL: /etc/resolv.conf */
-	bool force_stderr;       /* log to stderr even where the journal listens */
+	const char *root;                 /* "" or where to read the configuration below */
+	const char *resolv_conf;          /* NULL: /etc/resolv.conf */
+	bool force_stderr;                /* log to stderr even where the journal listens */
+	void (*on_hup)(struct engine *e); /* SIGHUP came; called between two turns */
 };
 
 /* Everything open and the first look at the sets done; nothing asked yet. Takes the config. Faults
@@ -32,7 +31,12 @@ int engine_new(const struct engine_options *o, struct config *config, struct eng
 int engine_run(struct engine *e);
 struct engine *engine_free(struct engine *e);
 
-/* For commands.c. */
+/* For whatever else the loop is to serve; it stays the engine's. */
+struct loop *engine_loop(struct engine *e);
+/* To the journal and to all subscribers; `engine` is the engine (a sync_event_fn). */
+void engine_emit(void *engine, const struct event *event);
+
+/* For the verbs of the control socket. */
 const struct world *engine_world(const struct engine *e);
 const struct history *engine_history(const struct engine *e);
 const struct resolver *engine_resolver(const struct engine *e);
@@ -47,6 +51,8 @@ void engine_unsubscribe(struct engine *e, void *subscription);
 /* Reads aside, checks, swaps, commits: done when it returns. False: the old configuration stays and
  * `diags` has the errors. Warnings come along too. */
 bool engine_reload(struct engine *e, struct diag_list *diags);
+/* The same on SIGHUP, where nobody waits for the outcome but the journal. */
+void engine_reload_on_hup(struct engine *e);
 /* Looks at all sets again and gives what would change now; the next turn of the loop does it. */
 int engine_diff(struct engine *e, struct plan *ret);
 /* Asks for one name, or for all (NULL), now. `done` is called once, from the loop, when each has

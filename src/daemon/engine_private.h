@@ -1,6 +1,6 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What engine.c and reload.c share. */
+/* What engine.c and verbs.c share. */
 #include "daemon/engine.h"
 #include "daemon/sync.h"
 #include "daemon/waits.h"
@@ -28,8 +28,6 @@ struct engine {
 	struct journal *journal;
 	struct nft_conn *conn;
 	struct resolver *resolver;
-	struct control *control;
-	struct commands *commands;
 	struct world *world;
 	struct history history;
 	struct sync sync;
@@ -42,7 +40,6 @@ struct engine {
 	char *status;       /* last told to the service manager */
 };
 
-void engine_emit(void *engine, const struct event *e);
 /* A resolver for that configuration, whose replies come to the engine. Negative: -errno. */
 int engine_open_resolver(struct engine *e, const struct config *c, struct resolver **ret);
 /* Ends the resolver and forgets its questions; takes the new one's place. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Options, the check, the release without a daemon, and the start of the engine. */
 #include "build_config.h"
+#include "daemon/commands.h"
 #include "daemon/engine.h"
 #include "daemon/release.h"
 #include "edge/config_files.h"
@@ -16,6 +17,7 @@
 
 struct options {
 	struct engine_options engine;
+	const char *socket;
 	bool check, release;
 	const char *release_target;
 };
@@ -66,7 +68,7 @@ static bool parse_options(int argc, char **argv, struct options *o, int *ret_sta
 			o->engine.root = optarg;
 			break;
 		case SOCKET:
-			o->engine.socket = optarg;
+			o->socket = optarg;
 			break;
 		case RESOLV_CONF:
 			o->engine.resolv_conf = optarg;
@@ -162,7 +164,9 @@ static int run(const struct options *o, struct config *config)
 
 	if (engine_new(&o->engine, config, &e) < 0)
 		return EX_SOFTWARE;
+	struct commands *commands = commands_new(e, o->socket, ALLOWSYNCD_GROUP);
 	int r = engine_run(e);
+	commands_free(commands);
 	engine_free(e);
 	return r < 0 ? EX_SOFTWARE : EX_OK;
 }
@@ -170,7 +174,8 @@ static int run(const struct options *o, struct config *config)
 int main(int argc, char **argv)
 {
 	struct options o = {
-		.engine = {.root = "", .socket = ALLOWSYNCD_SOCKET, .group = ALLOWSYNCD_GROUP},
+		.engine = {.root = "", .on_hup = engine_reload_on_hup},
+		.socket = ALLOWSYNCD_SOCKET,
 	};
 	struct diag_list diags = DIAG_LIST_NULL;
 	struct config *config = NULL;

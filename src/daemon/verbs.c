@@ -140,6 +140,13 @@ bool engine_reload(struct engine *e, struct diag_list *diags)
 	return true;
 }
 
+void engine_reload_on_hup(struct engine *e)
+{
+	_cleanup_(diag_list_done) struct diag_list diags = DIAG_LIST_NULL;
+
+	engine_reload(e, &diags);
+}
+
 int engine_diff(struct engine *e, struct plan *ret)
 {
 	uint64_t now_ms = loop_now_ms();
