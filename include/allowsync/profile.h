@@ -46,12 +46,14 @@ struct endpoint {
 	char *replaced_by;            /* a name; NULL: not deprecated */
 	char *inferred;               /* why, when the page does not state it; NULL: stated */
 	struct strings notes;
+	struct strings warnings; /* said whenever the endpoint is chosen */
 };
 
 struct profile_variable {
 	char *name;
 	char *title;
-	bool is_address; /* kind = address; else kind = text, a part of a DNS name */
+	bool is_address; /* kind = address: addresses, prefixes, ranges */
+	bool is_host;    /* kind = host: these, or DNS names; neither: kind = text, a part of a name */
 	struct source at;
 };
 
@@ -79,5 +81,6 @@ void strings_done(struct strings *s);
 
 /* NULL when the profile has none of that name. */
 struct endpoint *profile_endpoint(const struct profile *p, const char *name);
+struct profile_variable *profile_variable(const struct profile *p, const char *name);
 /* Takes NULL; returns NULL. */
 struct profile *profile_free(struct profile *p);

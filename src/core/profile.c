@@ -48,6 +48,15 @@ struct endpoint *profile_endpoint(const struct profile *p, const char *name)
 	return NULL;
 }
 
+struct profile_variable *profile_variable(const struct profile *p, const char *name)
+{
+	for (size_t i = 0; i < p->variable_count; i++) {
+		if (str_eq(p->variables[i].name, name))
+			return &p->variables[i];
+	}
+	return NULL;
+}
+
 static void texts_done(struct profile_texts *t)
 {
 	for (size_t i = 0; i < t->count; i++)
@@ -66,6 +75,7 @@ static void endpoint_done(struct endpoint *e)
 	free(e->replaced_by);
 	free(e->inferred);
 	strings_done(&e->notes);
+	strings_done(&e->warnings);
 }
 
 struct profile *profile_free(struct profile *p)

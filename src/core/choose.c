@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which endpoints of its profile a vendor gets, and what their lines come to with the admin's
+ * regions and variables. */
+#include "core/config_parts.h"
+
+#include "allowsync/name.h"
+#include "base/map.h"
+#include "base/strbuf.h"
+#include "core/expand.h"
+
+#include <string.h>
+
+struct choice {
+	struct config_builder *b;
+	const struct section *s;
+	const struct profile *profile;
+	struct config_vendor *vendor;
+	struct strings roles, regions, endpoints; /* as the admin names them */
+	struct strings *values;                   /* of each variable of the profile */
+	struct strings expansion_regions;         /* what {region} means for the endpoint at hand */
+};
+
+/* The admin's words of a list; those that are not in `known` are errors that tell what there is. */
+static void take_known(
+	struct choice *c, const char *key, const struct strings *known, struct strings *ret)
+{
+	const struct profile_texts *list = section_list(c->s, key);
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct profile_text *item = &list->items[i];
+		if (strings_has(known, item->text)) {
+			if (!strings_has(ret, item->text))
+				strings_add(ret, item->text);
+			continue;
+		}
+		_cleanup_free_ char *all = strings_join(known, ", ");
+		BUILD_ERROR(c->b, item->at, c->s, key, "\"%s\": the profile has %s", item->text,
+			known->count ? all : "none");
+	}
+}
+
+static void endpoint_names(const struct profile *p, struct strings *ret)
+{
+	for (size_t i = 0; i < p->endpoint_count; i++)
+		strings_add(ret, p->endpoints[i].name);
+}
+
+/* NULL: this value may stand for the variable; else why not. */
+static const char *value_fault(const struct profile_variable *v, const char *text)
+{
+	struct addr_range range;
+	char name[NAME_TEXT_MAX + 1];
+
+	if (v->is_address || v->is_host) {
+		if (addr_range_parse(text, &range))
+			return NULL;
+		if (v->is_address)
+			return "is no address, prefix or range";
+		return name_normalize(text, name);
+	}
+	if (strlen(text) > NAME_TEXT_MAX)
+		return "is longer than a name can be";
+	for (const char *p = text; *p; p++) {
+		if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+			    (*p >= '0' && *p <= '9') || *p == '-' || *p == '_' || *p == '.'))
+			return "is no part of a name";
+	}
+	return NULL;
+}
+
+static void take_variable(struct choice *c, size_t index)
+{
+	const struct profile_variable *v = &c->profile->variables[index];
+	const struct profile_texts *list = section_list(c->s, v->name);
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct profile_text *item = &list->items[i];
+		const char *why = value_fault(v, item->text);
+		if (why)
+			BUILD_ERROR(c->b, item->at, c->s, v->name, "\"%s\" %s", item->text, why);
+		/* a wrong value counts as set: one error is enough */
+		if (!strings_has(&c->values[index], item->text))
+			strings_add(&c->values[index], item->text);
+	}
+}
+
+/* Keys that are neither [vendor]'s nor the profile's. */
+static void refuse_unknown_keys(struct choice *c)
+{
+	_cleanup_(strings_done) struct strings known = {0};
+
+	for (const struct key_def *k = c->s->def->keys; k->name; k++)
+		strings_add(&known, k->name);
+	for (size_t i = 0; i < c->profile->variable_count; i++)
+		strings_add(&known, c->profile->variables[i].name);
+	for (size_t i = 0; i < c->s->key_count; i++) {
+		const struct section_key *key = &c->s->keys[i];
+		if (!key->def && !profile_variable(c->profile, key->name))
+			BUILD_ERROR(c->b, key->at, c->s, key->name, "no such key%s",
+				near_string(key->name, &known).text);
+	}
+}
+
+static const struct strings *variable_values(const struct choice *c, const char *name)
+{
+	for (size_t i = 0; i < c->profile->variable_count; i++) {
+		if (str_eq(c->profile->variables[i].name, name))
+			return &c->values[i];
+	}
+	return NULL;
+}
+
+static const struct strings *expansion_words(void *userdata, const char *word)
+{
+	struct choice *c = userdata;
+
+	return str_eq(word, "region") ? &c->expansion_regions : variable_values(c, word);
+}
+
+/* The first variable in these lines that has no value; false: none. */
+static bool first_unset(const struct choice *c, const struct profile_texts *lines, char ret[32])
+{
+	for (size_t i = 0; i < lines->count; i++) {
+		size_t at = 0;
+		char word[32];
+		while (expand_next_word(lines->items[i].text, &at, word)) {
+			const struct strings *values = variable_values(c, word);
+			if (values && !values->count) {
+				memcpy(ret, word, sizeof(word));
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static bool share(const struct strings *a, const struct strings *b)
+{
+	for (size_t i = 0; i < a->count; i++) {
+		if (strings_has(b, a->items[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool is_chosen(const struct choice *c, const struct endpoint *e, bool *ret_explicit)
+{
+	const struct strings *roles = c->roles.count ? &c->roles : &c->profile->default_roles;
+	bool by_name = strings_has(&c->endpoints, e->name);
+
+	*ret_explicit = by_name || share(&e->roles, &c->roles);
+	if (by_name)
+		return true;
+	return e->by_default && (!e->roles.count || !roles->count || share(&e->roles, roles)) &&
+	       (!e->regions.count || !c->regions.count || share(&e->regions, &c->regions));
+}
+
+struct filling {
+	struct choice *choice;
+	struct config_endpoint *endpoint;
+	struct map seen; /* its names; they point into endpoint->names' strings */
+};
+
+static void add_name(struct filling *f, const char *text, struct source at)
+{
+	struct config_endpoint *e = f->endpoint;
+	char name[NAME_TEXT_MAX + 1];
+	bool wildcard = str_starts(text, "*.");
+	const char *why =
+		wildcard ? name_normalize_wildcard(text, name) : name_normalize(text, name);
+
+	if (why) {
+		BUILD_ERROR(f->choice->b, f->choice->s->at, f->choice->s, NULL,
+			"\"%s\" (%s:%u, endpoint %s) %s", text, at.file, at.line, e->endpoint->name,
+			why);
+		return;
+	}
+	if (map_get(&f->seen, name, strlen(name)))
+		return;
+	struct strings *to = wildcard ? &e->wildcards : &e->names;
+	strings_add(to, name);
+	char *copy = to->items[to->count - 1];
+	map_put(&f->seen, copy, strlen(copy), copy);
+}
+
+static void add_address(struct filling *f, const struct addr_range *range, struct source at)
+{
+	struct config_endpoint *e = f->endpoint;
+
+	for (size_t i = 0; i < e->address_count; i++) {
+		if (addr_eq(&e->addresses[i].range.first, &range->first) &&
+			addr_eq(&e->addresses[i].range.last, &range->last))
+			return;
+	}
+	VEC_GROW(e->addresses, e->address_capacity, e->address_count);
+	e->addresses[e->address_count++] = (struct profile_address){*range, at};
+}
+
+/* One expanded text: an address, or a name; the profile's builder saw which may stand where. */
+static void add_destination(struct filling *f, const char *text, struct source at)
+{
+	struct addr_range range;
+
+	if (addr_range_parse(text, &range))
+		add_address(f, &range, at);
+	else
+		add_name(f, text, at);
+}
+
+static void fill_lines(struct filling *f, const struct profile_texts *lines)
+{
+	for (size_t i = 0; i < lines->count; i++) {
+		const struct profile_text *line = &lines->items[i];
+		_cleanup_(strings_done) struct strings texts = {0};
+		_cleanup_free_ char *fault = expand(line->text, expansion_words, f->choice, &texts);
+		if (fault)
+			BUILD_ERROR(f->choice->b, f->choice->s->at, f->choice->s, NULL,
+				"\"%s\" (%s:%u, endpoint %s): %s", line->text, line->at.file,
+				line->at.line, f->endpoint->endpoint->name, fault);
+		for (size_t k = 0; k < texts.count; k++)
+			add_destination(f, texts.items[k], line->at);
+	}
+}
+
+/* Chosen regions, or all, as far as the endpoint is for them. */
+static void set_expansion_regions(struct choice *c, const struct endpoint *e)
+{
+	const struct strings *regions = c->regions.count ? &c->regions : &c->profile->regions;
+
+	strings_done(&c->expansion_regions);
+	for (size_t i = 0; i < regions->count; i++) {
+		if (!e->regions.count || strings_has(&e->regions, regions->items[i]))
+			strings_add(&c->expansion_regions, regions->items[i]);
+	}
+}
+
+static void take_endpoint(struct choice *c, const struct endpoint *e)
+{
+	struct config_vendor *v = c->vendor;
+	char unset[32];
+	bool explicitly;
+
+	if (!is_chosen(c, e, &explicitly))
+		return;
+	if (first_unset(c, &e->names, unset) || first_unset(c, &e->addresses, unset)) {
+		const struct profile_variable *variable = profile_variable(c->profile, unset);
+		if (explicitly)
+			BUILD_ERROR(c->b, c->s->at, c->s, NULL, "endpoint %s needs %s =%s%s%s",
+				e->name, unset, variable->title ? " (" : "",
+				variable->title ? variable->title : "", variable->title ? ")" : "");
+		return;
+	}
+	set_expansion_regions(c, e);
+	VEC_GROW(v->endpoints, v->endpoint_capacity, v->endpoint_count);
+	v->endpoints[v->endpoint_count++] = (struct config_endpoint){.endpoint = e};
+	struct filling f = {c, &v->endpoints[v->endpoint_count - 1], MAP_NULL};
+	fill_lines(&f, &e->names);
+	fill_lines(&f, &e->addresses);
+	map_done(&f.seen);
+}
+
+void config_choose(struct config_builder *b, struct config_vendor *v, const struct section *s)
+{
+	struct choice c = {.b = b, .s = s, .profile = v->profile, .vendor = v};
+	_cleanup_(strings_done) struct strings names = {0};
+
+	c.values = xcalloc(c.profile->variable_count + 1, sizeof(*c.values));
+	endpoint_names(c.profile, &names);
+	take_known(&c, "role", &c.profile->roles, &c.roles);
+	take_known(&c, "region", &c.profile->regions, &c.regions);
+	take_known(&c, "endpoint", &names, &c.endpoints);
+	for (size_t i = 0; i < c.profile->variable_count; i++)
+		take_variable(&c, i);
+	refuse_unknown_keys(&c);
+	for (size_t i = 0; i < c.profile->endpoint_count; i++)
+		take_endpoint(&c, &c.profile->endpoints[i]);
+
+	for (size_t i = 0; i < c.profile->variable_count; i++)
+		strings_done(&c.values[i]);
+	free(c.values);
+	strings_done(&c.roles);
+	strings_done(&c.regions);
+	strings_done(&c.endpoints);
+	strings_done(&c.expansion_regions);
+}
