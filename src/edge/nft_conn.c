@@ -215,9 +215,21 @@ int nft_conn_read_set(struct nft_conn *c, const struct set_id *id, struct set_ki
 	return r < 0 ? r : nft_msg_decode_set(&m, ret);
 }
 
+struct dump {
+	struct live *live;
+	bool torn;
+};
+
 static void dump_on_element(const struct live_element *e, void *userdata)
 {
-	live_put(userdata, e);
+	struct dump *d = userdata;
+	size_t before = live_count(d->live);
+	live_put(d->live, e);
+	/* The kernel walks the table anew for each message and skips as many as it gave so far.
+	 * While it is rehashing, long after the load that made the table grow was committed, the
+	 * order changes in between: some come twice, and for each of them another never. */
+	if (live_count(d->live) == before)
+		d->torn = true;
 }
 
 enum { DUMP_WHOLE = 0, DUMP_MISSING, DUMP_TORN };
@@ -237,7 +249,7 @@ static int dump_once(struct nft_conn *c, const struct set_id *id, const struct s
 		return r;
 	c->dumps++;
 	c->unsettled = true;
-	bool torn = false;
+	struct dump d = {.live = l};
 	for (;;) {
 		struct nft_msg_reader reader;
 		r = receive(c, &reader);
@@ -247,22 +259,22 @@ static int dump_once(struct nft_conn *c, const struct set_id *id, const struct s
 		while (nft_msg_next(&reader, &m)) {
 			if (m.seq != seq)
 				continue;
-			torn |= m.interrupted;
+			d.torn |= m.interrupted;
 			switch (m.kind) {
 			case NFT_MSG_KIND_ELEMENTS:
-				torn |= m.generation_16 != (generation & 0xffff);
-				if (!torn)
+				d.torn |= m.generation_16 != (generation & 0xffff);
+				if (!d.torn)
 					nft_msg_decode_elements(
-						&m, kind, dump_on_element, l, strange);
+						&m, kind, dump_on_element, &d, strange);
 				break;
 			case NFT_MSG_KIND_DUMP_END:
 				c->unsettled = false;
 				/* The set was replaced under the dump: the next try tells. */
 				if (m.error == ENOENT)
-					torn = true;
+					d.torn = true;
 				else if (m.error)
 					return -m.error;
-				return torn ? DUMP_TORN : DUMP_WHOLE;
+				return d.torn ? DUMP_TORN : DUMP_WHOLE;
 			case NFT_MSG_KIND_ERROR:
 				c->unsettled = false;
 				if (m.error == ENOENT)
