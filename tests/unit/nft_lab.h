@@ -86,8 +86,9 @@ static inline struct lab_news lab_hear(int fd)
 	struct lab_news n = {0};
 	ssize_t len;
 	while ((len = recv(fd, buf, sizeof(buf), 0)) > 0) {
-		int left = (int)len;
-		for (const struct nlmsghdr *h = (const void *)buf; NLMSG_OK(h, left);) {
+		size_t left = (size_t)len;
+		const struct nlmsghdr *h = (const void *)buf;
+		while (left >= sizeof(*h) && h->nlmsg_len >= sizeof(*h) && h->nlmsg_len <= left) {
 			switch (h->nlmsg_type & 0xff) {
 			case NFT_MSG_NEWGEN:
 				n.generations++;
@@ -103,7 +104,7 @@ static inline struct lab_news lab_hear(int fd)
 				break;
 			}
 			size_t step = NLMSG_ALIGN(h->nlmsg_len);
-			left -= (int)step;
+			left -= step < left ? step : left;
 			h = (const void *)((const uint8_t *)h + step);
 		}
 	}
