@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The whole at a glance, vendors, sets. */
+#include "ctl/views.h"
+
+#include <jansson.h>
+#include <string.h>
+
+static void label(struct printer *p, const char *text)
+{
+	print_raw(p, "%-10s ", text);
+}
+
+static void line(struct printer *p, const char *name, const char *text)
+{
+	label(p, name);
+	print_text(p, text);
+	print_raw(p, "\n");
+}
+
+/* The first thing that is wrong in the first line; the others have lines of their own. */
+static void headline(struct printer *p, const json_t *status)
+{
+	size_t degraded = field_count(status, "degraded"), paused = field_count(status, "paused");
+	size_t ineffective = field_count(status, "ineffective");
+	const json_t *first = field_item(status, "degraded", 0);
+
+	if (ineffective) {
+		_cleanup_free_ char *vendors = field_join(status, "ineffective", ", ");
+		print_tinted(p, TINT_BAD, "INEFFECTIVE");
+		print_raw(p, ": no [set] takes ");
+		print_text(p, vendors);
+		print_raw(p, "\n");
+	}
+	if (degraded || paused) {
+		print_tinted(p, TINT_WARN, "DEGRADED");
+		if (field_has(first, "since")) {
+			_cleanup_free_ char *since = text_clock(p, field_int(first, "since"));
+			print_raw(p, " since %s", since);
+		}
+		print_raw(p, ": ");
+		print_text(p, degraded ? field_text(first, "what") : "released by an admin");
+		if (degraded > 1)
+			print_raw(p, " (and %zu more)", degraded - 1);
+		print_raw(p, "\n");
+	}
+	if (!ineffective && !degraded && !paused)
+		print_tinted(p, TINT_GOOD, "healthy"), print_raw(p, "\n");
+}
+
+static void config_line(struct printer *p, const json_t *config)
+{
+	_cleanup_free_ char *ago = text_ago(p, field_int(config, "loaded"));
+	_cleanup_free_ char *clock = text_clock(p, field_int(config, "loaded"));
+	_cleanup_free_ char *files = text_count((int64_t)field_count(config, "files"), "file", "s");
+
+	label(p, "config");
+	print_text(p, field_text(config, "digest"));
+	print_raw(p, ", %s, loaded %s (%s)\n", files, ago, clock);
+}
+
+static void resolver_line(struct printer *p, const json_t *resolver)
+{
+	const char *servers = field_text(resolver, "servers");
+	long long waiting = field_int(resolver, "in_flight") + field_int(resolver, "waiting");
+
+	label(p, "resolver");
+	print_text(p, *servers ? servers : "none");
+	print_raw(p, "  (%lld lookups, %lld failed", (long long)field_int(resolver, "lookups"),
+		(long long)field_int(resolver, "failed"));
+	if (waiting)
+		print_raw(p, ", %lld under way", waiting);
+	print_raw(p, ")\n");
+}
+
+static void sets_line(struct printer *p, const json_t *sets)
+{
+	_cleanup_free_ char *count = text_count(field_int(sets, "count"), "set", "s");
+	_cleanup_free_ char *elements = text_count(field_int(sets, "elements"), "element", "s");
+	int64_t foreign = field_int(sets, "foreign");
+
+	label(p, "sets");
+	print_raw(p, "%s, %s, ", count, elements);
+	if (field_bool(sets, "in_step"))
+		print_raw(p, "in step");
+	else
+		print_tinted(p, TINT_WARN, "not in step");
+	if (field_has(sets, "changed")) {
+		_cleanup_free_ char *ago = text_ago(p, field_int(sets, "changed"));
+		print_raw(p, " (last change %s)", ago);
+	}
+	if (foreign) {
+		_cleanup_free_ char *text = text_count(foreign, "foreign element", "s");
+		print_raw(p, "; %s kept", text);
+	}
+	print_raw(p, "\n");
+}
+
+static void lines_of(struct printer *p, const json_t *status, const char *key, const char *name)
+{
+	for (size_t i = 0; i < field_count(status, key); i++)
+		line(p, name, field_item_text(status, key, i));
+}
+
+/* "ok", or the first problem and how many more. */
+static char *state_text(const struct printer *p, const json_t *object, enum tint *ret_tint)
+{
+	const char *state = field_text(object, "state");
+	size_t problems = field_count(object, "problems"), notes = field_count(object, "notes");
+	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
+
+	*ret_tint = TINT_WARN;
+	if (strcmp(state, "ok") == 0)
+		*ret_tint = TINT_GOOD;
+	else if (strcmp(state, "ineffective") == 0)
+		*ret_tint = TINT_BAD;
+	else if (strcmp(state, "waiting") == 0)
+		*ret_tint = TINT_NONE;
+	if (strcmp(state, "degraded") != 0 || !problems) {
+		strbuf_append(&b, state);
+		if (problems)
+			strbuf_append(&b, ": ");
+	}
+	if (problems)
+		strbuf_append(&b, field_item_text(object, "problems", 0));
+	if (field_has(object, "since")) {
+		_cleanup_free_ char *clock = text_clock(p, field_int(object, "since"));
+		strbuf_appendf(&b, " since %s", clock);
+	}
+	if (problems > 1)
+		strbuf_appendf(&b, " (and %zu more)", problems - 1);
+	if (!problems && notes)
+		strbuf_appendf(&b, " (%s)", field_item_text(object, "notes", 0));
+	return strbuf_take(&b);
+}
+
+static void add_state(struct printer *p, struct table *t, const json_t *object)
+{
+	enum tint tint;
+	_cleanup_free_ char *text = state_text(p, object, &tint);
+
+	table_add_tinted(t, tint, text);
+}
+
+static void add_changed(const struct printer *p, struct table *t, const json_t *object)
+{
+	if (field_has(object, "changed"))
+		table_take(t, TINT_NONE, text_ago(p, field_int(object, "changed")));
+	else
+		table_add(t, "-");
+}
+
+void view_vendors(struct printer *p, const struct json_t *vendors)
+{
+	static const char *const headings[] = {
+		"VENDOR", "PAGE READ", "NAMES", "ADDR", "STATIC", "LAST CHANGE", "STATE", NULL};
+	_cleanup_(table_done) struct table t;
+	size_t i;
+	const json_t *v;
+
+	table_init(&t, headings, "llrrrll");
+	json_array_foreach(vendors, i, v)
+	{
+		table_add(&t, field_text(v, "name"));
+		table_add(&t, field_has(v, "read") ? field_text(v, "read") : "-");
+		table_add_int(&t, field_int(v, "names"));
+		table_add_int(&t, field_int(v, "addresses"));
+		table_add_int(&t, field_int(v, "static"));
+		add_changed(p, &t, v);
+		add_state(p, &t, v);
+	}
+	table_print(p, &t);
+}
+
+void view_status(struct printer *p, const struct json_t *status)
+{
+	headline(p, status);
+	label(p, "effect");
+	print_text(p, field_text(status, "effect"));
+	print_raw(p, ": see to it that your rules use these sets\n");
+	config_line(p, field_object(status, "config"));
+	resolver_line(p, field_object(status, "resolver"));
+	sets_line(p, field_object(status, "sets"));
+	for (size_t i = 1; i < field_count(status, "degraded"); i++) {
+		const json_t *d = field_item(status, "degraded", i);
+		label(p, "degraded");
+		print_text(p, field_text(d, "what"));
+		if (field_has(d, "since")) {
+			_cleanup_free_ char *since = text_clock(p, field_int(d, "since"));
+			print_raw(p, " (since %s)", since);
+		}
+		print_raw(p, "\n");
+	}
+	for (size_t i = 0; i < field_count(status, "paused"); i++) {
+		label(p, "paused");
+		print_text(p, field_item_text(status, "paused", i));
+		print_raw(p, ": released; \"allowsyncctl reload\" resumes\n");
+	}
+	lines_of(p, status, "undone", "undone");
+	lines_of(p, status, "notes", "note");
+	if (field_count(status, "vendors")) {
+		print_raw(p, "\n");
+		view_vendors(p, field_object(status, "vendors"));
+	}
+}
+
+void view_sets(struct printer *p, const struct json_t *sets)
+{
+	static const char *const headings[] = {"SET", "NFTABLES", "TYPE", "VENDORS", "ELEMENTS",
+		"FOREIGN", "LAST CHANGE", "STATE", NULL};
+	_cleanup_(table_done) struct table t;
+	size_t i;
+	const json_t *s;
+
+	table_init(&t, headings, "llllrrll");
+	json_array_foreach(sets, i, s)
+	{
+		_cleanup_free_ char *vendors = field_join(s, "vendors", ",");
+		table_add(&t, field_has(s, "name") ? field_text(s, "name") : "-");
+		table_add(&t, field_text(s, "set"));
+		table_add(&t, field_has(s, "type") ? field_text(s, "type") : "-");
+		table_add(&t, *vendors ? vendors : "-");
+		table_add_int(&t, field_int(s, "elements"));
+		table_add_int(&t, field_int(s, "foreign"));
+		add_changed(p, &t, s);
+		add_state(p, &t, s);
+	}
+	table_print(p, &t);
+	json_array_foreach(sets, i, s)
+	{
+		const char *name = field_text(s, "set");
+		for (size_t k = 1; k < field_count(s, "problems"); k++) {
+			print_text(p, name);
+			print_raw(p, ": ");
+			print_text(p, field_item_text(s, "problems", k));
+			print_raw(p, "\n");
+		}
+		if (field_has(s, "awaited")) {
+			print_text(p, name);
+			print_raw(p, ": elements of an earlier run stay until these have been "
+				     "answered: ");
+			print_text(p, field_text(s, "awaited"));
+			print_raw(p, "\n");
+		}
+	}
+}
