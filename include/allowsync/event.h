@@ -25,9 +25,7 @@ enum event_kind {
 	EVENT_FOREIGN,          /* elements that are not ours */
 	EVENT_COMMIT_FAILED,
 	EVENT_RELEASED,
-	EVENT_INEFFECTIVE,      /* a vendor that no set takes */
 	EVENT_RESOLVER,         /* the list of servers is empty, or changed */
-	EVENT_UNDONE,           /* asked for, not carried out by this version */
 	EVENT_CONTROL_FAILED,   /* the control socket cannot be had */
 	EVENT_KIND_COUNT,
 };

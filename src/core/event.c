@@ -24,9 +24,7 @@ static const struct {
 	[EVENT_FOREIGN] = {"foreign", "d86b72817d954f328b70a9629064b7ce"},
 	[EVENT_COMMIT_FAILED] = {"commit-failed", "f59797eaef3840dc9e686b4df62c47fb"},
 	[EVENT_RELEASED] = {"released", "53874bfd58de4964b5d8c730c8364a34"},
-	[EVENT_INEFFECTIVE] = {"ineffective", "6acc9082e52448c2b72357c23e0b924b"},
 	[EVENT_RESOLVER] = {"resolver", "5bfae0c4a2b5497e9dc7eb8f1cb8e571"},
-	[EVENT_UNDONE] = {"undone", "e095d6626fea4df9af4becb51917c8b4"},
 	[EVENT_CONTROL_FAILED] = {"control-failed", "9a8ff21537934a7693d0791be6a73e8c"},
 };
 

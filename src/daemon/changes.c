@@ -103,8 +103,11 @@ static void tell_group(const struct sync *s, const struct world *w, const struct
 	const struct owner *o = g->owner;
 	_cleanup_(strbuf_done) struct strbuf m = STRBUF_NULL;
 
-	if (o)
-		strbuf_appendf(&m, "%s: %s", o->vendor, o->name ? o->name : "static entry");
+	if (o && o->name)
+		strbuf_appendf(&m, "%s: %s", o->vendor, o->name);
+	else if (o)
+		strbuf_appendf(
+			&m, "%s: %s (static)", o->vendor, o->endpoint ? o->endpoint->name : "");
 	else
 		strbuf_append(&m, "left by an earlier run:");
 	strbuf_append(&m, strbuf_text(&g->added_short));

@@ -275,24 +275,30 @@ static void add_vendor_notes(json_t *notes, const struct tally *t)
 					t->first_never));
 }
 
-/* What is wrong with the sets that take it; a refusal is this vendor's when its profile says the
- * entry. */
+/* Is the entry of this vendor's profile, or of what an admin adds to it? */
+static bool is_of(const struct set_refusal *r, const struct config_vendor *v)
+{
+	return v->profile->file && str_starts(r->at.file, v->profile->file);
+}
+
 static void add_vendor_set_problems(
 	json_t *problems, const struct world *w, const struct config_vendor *v, uint64_t *since_ms)
 {
 	for (size_t i = 0; i < w->set_count; i++) {
 		const struct world_set *set = &w->sets[i];
+		size_t left_out = 0;
 		if (!set->config || !strings_has(&set->config->vendors, v->name))
 			continue;
 		if (set->degraded) {
 			add_text(problems, xasprintf("set %s: %s", set->text, set->degraded));
 			keep_earliest(since_ms, set->degraded_ms);
 		}
-		for (size_t j = 0; j < set->refusal_count; j++) {
-			const struct set_refusal *r = &set->refusals[j];
-			if (v->profile->file && str_starts(r->at.file, v->profile->file))
-				add_text(problems,
-					xasprintf("%s:%u: %s", r->at.file, r->at.line, r->text));
+		for (size_t j = 0; j < set->refusal_count; j++)
+			left_out += is_of(&set->refusals[j], v);
+		if (left_out) {
+			add_text(problems, xasprintf("set %s: %zu entr%s left out", set->text,
+						   left_out, left_out == 1 ? "y" : "ies"));
+			keep_earliest(since_ms, w->loaded_ms);
 		}
 	}
 }

@@ -245,7 +245,6 @@ int engine_new(const struct engine_options *o, struct config *config, struct eng
 			       .message = m,
 			       .config = config->digest,
 		       });
-	health_tell_config(&e->sync, e->world);
 	*ret = e;
 	return 0;
 }

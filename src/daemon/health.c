@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Names that fail and recover, vendors without effect. */
+/* Names that fail and recover. */
 #include "daemon/health.h"
 
 #include "base/strbuf.h"
@@ -73,37 +73,4 @@ void health_tell(const struct sync *s, const struct world *w, const struct name_
 		return;
 	}
 	feeds->reported = health;
-}
-
-void health_tell_config(const struct sync *s, const struct world *w)
-{
-	for (size_t i = 0; i < w->config->undone_count; i++) {
-		const struct config_undone *u = &w->config->undone[i];
-		_cleanup_free_ char *m = xasprintf("%s:%u: %s", u->at.file, u->at.line, u->text);
-		s->emit(s->userdata, &(struct event){
-					     .kind = EVENT_UNDONE,
-					     .priority = LOG_WARNING,
-					     .message = m,
-					     .config = w->config->digest,
-					     .file = u->at.file,
-					     .line = u->at.line,
-				     });
-	}
-	for (size_t i = 0; i < w->config->vendor_count; i++) {
-		const struct config_vendor *v = &w->config->vendors[i];
-		if (!world_vendor_is_ineffective(w, v))
-			continue;
-		_cleanup_free_ char *m = xasprintf("ineffective: no [set] takes vendor %s, so "
-						   "nothing is allowed for it",
-			v->name);
-		s->emit(s->userdata, &(struct event){
-					     .kind = EVENT_INEFFECTIVE,
-					     .priority = LOG_WARNING,
-					     .message = m,
-					     .vendor = v->name,
-					     .config = w->config->digest,
-					     .file = v->at.file,
-					     .line = v->at.line,
-				     });
-	}
 }

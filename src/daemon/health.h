@@ -8,5 +8,3 @@ struct answer;
 /* After `f` got its answer. */
 void health_tell(const struct sync *s, const struct world *w, const struct name_family *f,
 	const struct answer *a);
-/* At start and after a reload: what the configuration asks for and nobody carries out. */
-void health_tell_config(const struct sync *s, const struct world *w);

@@ -117,8 +117,11 @@ static void tell_foreign(const struct sync *s, const struct world *w, struct wor
 	if (foreign == set->foreign_reported)
 		return;
 	set->foreign_reported = foreign;
-	strbuf_appendf(&b, "set %s: %zu element%s not put there by us%s", set->text, foreign,
-		foreign == 1 ? "" : "s", foreign ? ", kept:" : " any more");
+	if (foreign)
+		strbuf_appendf(&b, "set %s: %zu element%s not put there by us, kept:", set->text,
+			foreign, foreign == 1 ? "" : "s");
+	else
+		strbuf_appendf(&b, "set %s: every element is ours again", set->text);
 	for (size_t at = 0; foreign && shown < FOREIGN_SHOWN && (e = live_next(&set->live, &at));) {
 		if (!e->ours && shown++ < FOREIGN_SHOWN)
 			strbuf_appendf(&b, "%s %s", shown > 1 ? "," : "",

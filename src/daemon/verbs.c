@@ -2,7 +2,6 @@
 /* What is asked of the running engine from outside: reload, diff, resolve, release. */
 #include "base/strbuf.h"
 #include "daemon/engine_private.h"
-#include "daemon/health.h"
 #include "daemon/refresh.h"
 #include "edge/config_files.h"
 #include "edge/loop.h"
@@ -135,7 +134,6 @@ bool engine_reload(struct engine *e, struct diag_list *diags)
 			       .message = m,
 			       .config = config->digest,
 		       });
-	health_tell_config(&e->sync, e->world);
 	service_ready(e->status ? e->status : "");
 	return true;
 }
