@@ -170,9 +170,9 @@ int verb_release(struct ctl *c, int argc, char **argv)
 	} else {
 		_cleanup_free_ char *count =
 			text_count(field_int(reply, "removed"), "element", "s");
-		print_raw(&c->printer,
-			"%s removed; the daemon leaves %s alone until \"allowsyncctl reload\"\n",
-			count, argc ? "this" : "all sets");
+		print_raw(&c->printer, "%s removed; ", count);
+		print_text(&c->printer, argc ? argv[0] : "everything");
+		print_raw(&c->printer, " stays released until \"allowsyncctl reload\"\n");
 	}
 	client_flush(c);
 	json_decref(reply);

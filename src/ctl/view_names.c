@@ -57,8 +57,7 @@ void view_names(struct printer *p, const struct json_t *names)
 	const json_t *n;
 
 	table_init(&t, headings, "llrrrll");
-	json_array_foreach(names, i, n)
-	{
+	json_array_foreach(names, i, n) {
 		const json_t *v4 = field_object(n, "ipv4"), *v6 = field_object(n, "ipv6");
 		_cleanup_free_ char *endpoints = field_join(n, "endpoints", ",");
 		_cleanup_free_ char *state = state_text(p, n);

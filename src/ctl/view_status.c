@@ -17,13 +17,18 @@ static void line(struct printer *p, const char *name, const char *text)
 	print_raw(p, "\n");
 }
 
-/* The first thing that is wrong in the first line; the others have lines of their own. */
+/* One thing that is wrong stands in the first line; several have lines of their own. */
 static void headline(struct printer *p, const json_t *status)
 {
 	size_t degraded = field_count(status, "degraded"), paused = field_count(status, "paused");
 	size_t ineffective = field_count(status, "ineffective");
-	const json_t *first = field_item(status, "degraded", 0);
+	int64_t since = 0;
 
+	for (size_t i = 0; i < degraded; i++) {
+		int64_t when = field_int(field_item(status, "degraded", i), "since");
+		if (when && (!since || when < since))
+			since = when;
+	}
 	if (ineffective) {
 		_cleanup_free_ char *vendors = field_join(status, "ineffective", ", ");
 		print_tinted(p, TINT_BAD, "INEFFECTIVE");
@@ -33,18 +38,23 @@ static void headline(struct printer *p, const json_t *status)
 	}
 	if (degraded || paused) {
 		print_tinted(p, TINT_WARN, "DEGRADED");
-		if (field_has(first, "since")) {
-			_cleanup_free_ char *since = text_clock(p, field_int(first, "since"));
-			print_raw(p, " since %s", since);
+		if (since) {
+			_cleanup_free_ char *clock = text_clock(p, since);
+			print_raw(p, " since %s", clock);
 		}
 		print_raw(p, ": ");
-		print_text(p, degraded ? field_text(first, "what") : "released by an admin");
 		if (degraded > 1)
-			print_raw(p, " (and %zu more)", degraded - 1);
+			print_raw(p, "%zu things, see below", degraded);
+		else if (degraded)
+			print_text(p, field_text(field_item(status, "degraded", 0), "what"));
+		else
+			print_raw(p, "released by an admin");
 		print_raw(p, "\n");
 	}
-	if (!ineffective && !degraded && !paused)
-		print_tinted(p, TINT_GOOD, "healthy"), print_raw(p, "\n");
+	if (!ineffective && !degraded && !paused) {
+		print_tinted(p, TINT_GOOD, "healthy");
+		print_raw(p, "\n");
+	}
 }
 
 static void config_line(struct printer *p, const json_t *config)
@@ -95,50 +105,56 @@ static void sets_line(struct printer *p, const json_t *sets)
 	print_raw(p, "\n");
 }
 
+static void degraded_lines(struct printer *p, const json_t *status)
+{
+	size_t count = field_count(status, "degraded");
+
+	for (size_t i = 0; count > 1 && i < count; i++) {
+		const json_t *d = field_item(status, "degraded", i);
+		label(p, "degraded");
+		print_text(p, field_text(d, "what"));
+		if (field_has(d, "since")) {
+			_cleanup_free_ char *since = text_clock(p, field_int(d, "since"));
+			print_raw(p, " (since %s)", since);
+		}
+		print_raw(p, "\n");
+	}
+}
+
 static void lines_of(struct printer *p, const json_t *status, const char *key, const char *name)
 {
 	for (size_t i = 0; i < field_count(status, key); i++)
 		line(p, name, field_item_text(status, key, i));
 }
 
-/* "ok", or the first problem and how many more. */
-static char *state_text(const struct printer *p, const json_t *object, enum tint *ret_tint)
+static enum tint state_tint(const char *state)
+{
+	if (str_eq(state, "ok"))
+		return TINT_GOOD;
+	if (str_eq(state, "waiting"))
+		return TINT_NONE;
+	return str_eq(state, "ineffective") ? TINT_BAD : TINT_WARN;
+}
+
+/* "degraded since 02:10:00: the first problem (and 2 more)"; without problems "ok (a note)". */
+static void add_state(const struct printer *p, struct table *t, const json_t *object, bool reasons)
 {
 	const char *state = field_text(object, "state");
 	size_t problems = field_count(object, "problems"), notes = field_count(object, "notes");
 	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
 
-	*ret_tint = TINT_WARN;
-	if (strcmp(state, "ok") == 0)
-		*ret_tint = TINT_GOOD;
-	else if (strcmp(state, "ineffective") == 0)
-		*ret_tint = TINT_BAD;
-	else if (strcmp(state, "waiting") == 0)
-		*ret_tint = TINT_NONE;
-	if (strcmp(state, "degraded") != 0 || !problems) {
-		strbuf_append(&b, state);
-		if (problems)
-			strbuf_append(&b, ": ");
-	}
-	if (problems)
-		strbuf_append(&b, field_item_text(object, "problems", 0));
+	strbuf_append(&b, state);
 	if (field_has(object, "since")) {
 		_cleanup_free_ char *clock = text_clock(p, field_int(object, "since"));
 		strbuf_appendf(&b, " since %s", clock);
 	}
-	if (problems > 1)
+	if (reasons && problems)
+		strbuf_appendf(&b, ": %s", field_item_text(object, "problems", 0));
+	if (reasons && problems > 1)
 		strbuf_appendf(&b, " (and %zu more)", problems - 1);
-	if (!problems && notes)
+	if (reasons && !problems && notes)
 		strbuf_appendf(&b, " (%s)", field_item_text(object, "notes", 0));
-	return strbuf_take(&b);
-}
-
-static void add_state(struct printer *p, struct table *t, const json_t *object)
-{
-	enum tint tint;
-	_cleanup_free_ char *text = state_text(p, object, &tint);
-
-	table_add_tinted(t, tint, text);
+	table_add_tinted(t, state_tint(state), strbuf_text(&b));
 }
 
 static void add_changed(const struct printer *p, struct table *t, const json_t *object)
@@ -158,15 +174,14 @@ void view_vendors(struct printer *p, const struct json_t *vendors)
 	const json_t *v;
 
 	table_init(&t, headings, "llrrrll");
-	json_array_foreach(vendors, i, v)
-	{
+	json_array_foreach(vendors, i, v) {
 		table_add(&t, field_text(v, "name"));
 		table_add(&t, field_has(v, "read") ? field_text(v, "read") : "-");
 		table_add_int(&t, field_int(v, "names"));
 		table_add_int(&t, field_int(v, "addresses"));
 		table_add_int(&t, field_int(v, "static"));
 		add_changed(p, &t, v);
-		add_state(p, &t, v);
+		add_state(p, &t, v, true);
 	}
 	table_print(p, &t);
 }
@@ -180,16 +195,7 @@ void view_status(struct printer *p, const struct json_t *status)
 	config_line(p, field_object(status, "config"));
 	resolver_line(p, field_object(status, "resolver"));
 	sets_line(p, field_object(status, "sets"));
-	for (size_t i = 1; i < field_count(status, "degraded"); i++) {
-		const json_t *d = field_item(status, "degraded", i);
-		label(p, "degraded");
-		print_text(p, field_text(d, "what"));
-		if (field_has(d, "since")) {
-			_cleanup_free_ char *since = text_clock(p, field_int(d, "since"));
-			print_raw(p, " (since %s)", since);
-		}
-		print_raw(p, "\n");
-	}
+	degraded_lines(p, status);
 	for (size_t i = 0; i < field_count(status, "paused"); i++) {
 		label(p, "paused");
 		print_text(p, field_item_text(status, "paused", i));
@@ -203,6 +209,16 @@ void view_status(struct printer *p, const struct json_t *status)
 	}
 }
 
+static void set_lines(struct printer *p, const json_t *set, const char *key)
+{
+	for (size_t i = 0; i < field_count(set, key); i++) {
+		print_text(p, field_text(set, "set"));
+		print_raw(p, ": ");
+		print_text(p, field_item_text(set, key, i));
+		print_raw(p, "\n");
+	}
+}
+
 void view_sets(struct printer *p, const struct json_t *sets)
 {
 	static const char *const headings[] = {"SET", "NFTABLES", "TYPE", "VENDORS", "ELEMENTS",
@@ -212,8 +228,7 @@ void view_sets(struct printer *p, const struct json_t *sets)
 	const json_t *s;
 
 	table_init(&t, headings, "llllrrll");
-	json_array_foreach(sets, i, s)
-	{
+	json_array_foreach(sets, i, s) {
 		_cleanup_free_ char *vendors = field_join(s, "vendors", ",");
 		table_add(&t, field_has(s, "name") ? field_text(s, "name") : "-");
 		table_add(&t, field_text(s, "set"));
@@ -222,20 +237,14 @@ void view_sets(struct printer *p, const struct json_t *sets)
 		table_add_int(&t, field_int(s, "elements"));
 		table_add_int(&t, field_int(s, "foreign"));
 		add_changed(p, &t, s);
-		add_state(p, &t, s);
+		add_state(p, &t, s, false);
 	}
 	table_print(p, &t);
-	json_array_foreach(sets, i, s)
-	{
-		const char *name = field_text(s, "set");
-		for (size_t k = 1; k < field_count(s, "problems"); k++) {
-			print_text(p, name);
-			print_raw(p, ": ");
-			print_text(p, field_item_text(s, "problems", k));
-			print_raw(p, "\n");
-		}
+	json_array_foreach(sets, i, s) {
+		set_lines(p, s, "problems");
+		set_lines(p, s, "notes");
 		if (field_has(s, "awaited")) {
-			print_text(p, name);
+			print_text(p, field_text(s, "set"));
 			print_raw(p, ": elements of an earlier run stay until these have been "
 				     "answered: ");
 			print_text(p, field_text(s, "awaited"));

@@ -140,6 +140,8 @@ void view_why(struct printer *p, const char *what, const struct json_t *reply)
 	if (!elements) {
 		print_text(p, what);
 		print_raw(p, " is in no set of ours.\n");
+		if (!field_count(reply, "addresses"))
+			print_raw(p, "  It holds no address now: see \"allowsyncctl show\".\n");
 	}
 	for (size_t i = 0; i < field_count(reply, "uncovered"); i++)
 		print_uncovered(p, field_item(reply, "uncovered", i));

@@ -497,8 +497,7 @@ static const char *wrong_parameter(const struct method *m, json_t *parameters)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(parameters, key, value)
-	{
+	json_object_foreach(parameters, key, value) {
 		bool known = false;
 		for (size_t i = 0; i < ARRAY_LEN(m->parameters) && m->parameters[i]; i++)
 			known = known || str_eq(m->parameters[i], key);

@@ -59,8 +59,7 @@ static void add_once(json_t *array, const char *text)
 	size_t i;
 	const json_t *value;
 
-	json_array_foreach(array, i, value)
-	{
+	json_array_foreach(array, i, value) {
 		if (str_eq(json_string_value(value), text))
 			return;
 	}
