@@ -37,15 +37,25 @@ static jmp_buf tap_escape;
 		}                                                                                  \
 	} while (0)
 
+/* Ends a case that cannot run here, and says why. */
+#define TAP_SKIP(why)                                                                              \
+	do {                                                                                       \
+		printf("ok %u - # SKIP %s\n", tap_number, (why));                                  \
+		longjmp(tap_escape, 2);                                                            \
+	} while (0)
+
 #define TAP_RUN(test)                                                                              \
 	do {                                                                                       \
 		tap_number++;                                                                      \
-		if (setjmp(tap_escape) == 0) {                                                     \
+		switch (setjmp(tap_escape)) {                                                      \
+		case 0:                                                                            \
 			test();                                                                    \
 			printf("ok %u - %s\n", tap_number, #test);                                 \
-		} else {                                                                           \
+			break;                                                                     \
+		case 1:                                                                            \
 			printf("not ok %u - %s\n", tap_number, #test);                             \
 			tap_failures++;                                                            \
+			break;                                                                     \
 		}                                                                                  \
 		fflush(stdout);                                                                    \
 	} while (0)

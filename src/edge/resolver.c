@@ -54,7 +54,7 @@ struct resolver {
 	void *userdata;
 	struct config_server *servers;
 	char **server_texts;
-	size_t server_count, skipped;
+	size_t server_count, skipped, unreachable;
 	char *server_list;
 	uint32_t timeout_ms;
 	unsigned tries;
@@ -337,6 +337,13 @@ static void name_servers(struct resolver *r)
 	r->server_list = xstrdup(strbuf_text(&list));
 }
 
+static void probe_servers(struct resolver *r)
+{
+	for (size_t i = 0; i < r->server_count; i++)
+		if (!slot_can_ask(r->idle->slot, &r->servers[i]))
+			r->unreachable++;
+}
+
 static int take_servers(
 	struct resolver *r, const struct config_resolver *config, const char *resolv_conf)
 {
@@ -373,6 +380,7 @@ int resolver_new(struct loop *l, const struct config_resolver *config, const cha
 		return e;
 	}
 	name_servers(r);
+	probe_servers(r);
 	*ret = r;
 	return 0;
 }
@@ -384,7 +392,7 @@ size_t resolver_server_count(const struct resolver *r)
 
 size_t resolver_skipped_count(const struct resolver *r)
 {
-	return r->skipped;
+	return r->skipped + r->unreachable;
 }
 
 const char *resolver_server_list(const struct resolver *r)

@@ -40,8 +40,9 @@ int resolver_new(struct loop *l, const struct config_resolver *config, const cha
 	resolver_reply_fn fn, void *userdata, struct resolver **ret);
 /* How many servers it knows; 0 means that every question times out. */
 size_t resolver_server_count(const struct resolver *r);
-/* Lines of resolv.conf that name a server which cannot be asked: not an address, link-local without
- * an interface, more than 8. */
+/* Servers that cannot be asked, which somebody should be told: in resolv.conf no address,
+ * link-local without an interface, more than 8; and anywhere those that c-ares refuses, such as
+ * link-local ones with c-ares 1.34.0 to 1.34.5. */
 size_t resolver_skipped_count(const struct resolver *r);
 /* "127.0.0.1, [::1]:5353"; valid as long as the resolver. */
 const char *resolver_server_list(const struct resolver *r);

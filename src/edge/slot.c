@@ -237,18 +237,25 @@ static bool server_eq(const struct config_server *a, const struct config_server 
 
 #if HAVE_SCOPED_SERVERS
 
-static int set_server(struct slot *s, const struct config_server *server)
+static bool set_server(struct slot *s, const struct config_server *server)
 {
 	char addr[ADDR_TEXT_SIZE], text[ADDR_TEXT_SIZE + 32];
 
 	snprintf(text, sizeof(text), "[%s]:%u%s%s", addr_format(&server->addr, addr), server->port,
 		server->scope[0] ? "%" : "", server->scope);
-	return ares_set_servers_ports_csv(s->channel, text);
+	if (ares_set_servers_ports_csv(s->channel, text) != ARES_SUCCESS)
+		return false;
+	/* A server on an interface that is not there, and with c-ares before 1.34.6 on any, is left
+	 * out without a word. */
+	char *taken = ares_get_servers_csv(s->channel);
+	bool done = taken && taken[0];
+	ares_free_string(taken);
+	return done;
 }
 
 #else
 
-static int set_server(struct slot *s, const struct config_server *server)
+static bool set_server(struct slot *s, const struct config_server *server)
 {
 	struct ares_addr_port_node node = {
 		.family = server->addr.family == FAMILY_V4 ? AF_INET : AF_INET6,
@@ -257,10 +264,27 @@ static int set_server(struct slot *s, const struct config_server *server)
 	};
 
 	memcpy(&node.addr, server->addr.bytes, addr_len(server->addr.family));
-	return ares_set_servers_ports(s->channel, &node);
+	return ares_set_servers_ports(s->channel, &node) == ARES_SUCCESS;
 }
 
 #endif
+
+static bool use_server(struct slot *s, const struct config_server *server)
+{
+	if (server_eq(&s->server, server))
+		return true;
+	s->server = *server;
+	if (set_server(s, server))
+		return true;
+	s->server.port = 0; /* to be set again, when things may be otherwise */
+	return false;
+}
+
+bool slot_can_ask(struct slot *s, const struct config_server *server)
+{
+	assert(!s->busy);
+	return use_server(s, server);
+}
 
 void slot_ask(struct slot *s, const struct config_server *server, const char *name,
 	enum family family, uint32_t timeout_ms)
@@ -269,14 +293,7 @@ void slot_ask(struct slot *s, const struct config_server *server, const char *na
 	s->busy = true;
 	s->ended = false;
 	s->result = (struct slot_result){0};
-	if (!server_eq(&s->server, server)) {
-		s->server = *server;
-		if (set_server(s, server) != ARES_SUCCESS) {
-			s->server.port = 0;
-			end_with(s, SLOT_FAILED, NULL, 0);
-		}
-	}
-	if (!s->ended && !send_query(s, name, family) && !s->ended)
+	if (!(use_server(s, server) && send_query(s, name, family)) && !s->ended)
 		end_with(s, SLOT_FAILED, NULL, 0);
 	/* What has failed at once is told from the loop as well. */
 	loop_timer_arm(s->timer, s->ended ? 0 : timeout_ms);

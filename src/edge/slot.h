@@ -30,6 +30,8 @@ typedef void (*slot_fn)(void *userdata, const struct slot_result *result);
 
 /* Negative: -errno. */
 int slot_new(struct loop *l, slot_fn fn, void *userdata, struct slot **ret);
+/* False: the library knows no way to this server, now at least. Only when idle. */
+bool slot_can_ask(struct slot *s, const struct config_server *server);
 /* Asks `server` for A or AAAA of `name`, which is absolute whatever it looks like. `fn` is called
  * once, from the loop and never from in here, `timeout_ms` from now at the latest; the way over TCP
  * after a truncated answer is included. Only when idle. */

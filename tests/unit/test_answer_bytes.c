@@ -3,8 +3,8 @@
 #include "allowsync/answer.h"
 
 #include "base/mem.h"
-#include "tests/packet.h"
-#include "tests/tap.h"
+#include "packet.h"
+#include "tap.h"
 
 #include <stdlib.h>
 

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Any bytes for a DNS message: the first says which family was asked for, the rest is the message.
+ */
+#include "allowsync/answer.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static void check_addresses(const struct answer *a)
+{
+	uint32_t least = ANSWER_TTL_MAX;
+
+	assert(a->count <= ANSWER_ADDRESSES_MAX);
+	for (size_t i = 0; i < a->count; i++) {
+		assert(a->addresses[i].addr.family == a->family);
+		assert(i == 0 || addr_cmp(&a->addresses[i - 1].addr, &a->addresses[i].addr) < 0);
+		if (a->addresses[i].ttl_s < least)
+			least = a->addresses[i].ttl_s;
+	}
+	if (a->count > 0)
+		assert(a->ttl_s == least);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct answer a;
+
+	if (len == 0)
+		return 0;
+	/* A copy of the exact size, so that the sanitizers see each byte read past the end. */
+	uint8_t *message = xmemdup(data + 1, len - 1);
+	answer_parse(message, len - 1, "www.example.com", data[0] & 1 ? FAMILY_V6 : FAMILY_V4, &a);
+	free(message);
+	assert(a.outcome != ANSWER_TIMEOUT);
+	assert((a.outcome == ANSWER_OK) == (a.count > 0));
+	assert((a.outcome == ANSWER_MALFORMED) == (a.why != NULL));
+	assert(a.ttl_s <= ANSWER_TTL_MAX);
+	assert(a.chain_len <= ANSWER_CHAIN_MAX);
+	check_addresses(&a);
+	answer_done(&a);
+	return 0;
+}

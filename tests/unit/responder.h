@@ -1,0 +1,271 @@
+#pragma once
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A DNS server in the test's own loop, UDP and TCP on one port. The first label of a question says
+ * how it is answered; every question is noted. */
+#include "base/mem.h"
+#include "edge/loop.h"
+#include "packet.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { RESPONDER_NOTES_MAX = 4096, RESPONDER_MANY = 500 };
+
+struct responder_note {
+	uint16_t id, port;
+	bool tcp;
+	char name[256];
+};
+
+struct responder_held {
+	struct sockaddr_storage from;
+	socklen_t from_len;
+	uint16_t id;
+	uint16_t type;
+	char name[256];
+};
+
+struct responder {
+	struct loop *loop;
+	int udp, tcp, conn;
+	struct loop_io *udp_io, *tcp_io, *conn_io;
+	uint16_t port;
+	const char *mode; /* instead of the question's first label, when not NULL */
+	struct responder_note notes[RESPONDER_NOTES_MAX];
+	size_t note_count;
+	/* Questions of the mode "hold" wait for responder_release(). */
+	struct responder_held held[RESPONDER_NOTES_MAX];
+	size_t held_count, held_most;
+};
+
+static inline void responder_check(bool fine, const char *what)
+{
+	if (fine)
+		return;
+	printf("Bail out! responder: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* Without case: newer c-ares asks in random letters (0x20). */
+static inline bool responder_is(const char *mode, const char *word)
+{
+	size_t len = strcspn(mode, ".");
+
+	return len == strlen(word) && strncasecmp(mode, word, len) == 0;
+}
+
+static inline void responder_address(struct packet *p, const char *name, unsigned type, unsigned i)
+{
+	packet_record(p, SECTION_ANSWER, name, type, 60, type == TYPE_A ? 4 : 16);
+	if (type == TYPE_A) {
+		packet_u32(p, 0x2d000000 + i);
+		return;
+	}
+	packet_u32(p, 0x2a000001);
+	packet_u32(p, 0);
+	packet_u32(p, 0);
+	packet_u32(p, i);
+}
+
+/* False: nothing is to be sent. */
+static inline bool responder_answer(
+	const char *mode, const char *name, unsigned type, uint16_t id, bool tcp, struct packet *p)
+{
+	unsigned flags = FLAGS_RECURSED, count = 1;
+
+	if (responder_is(mode, "silent"))
+		return false;
+	if (responder_is(mode, "many"))
+		count = RESPONDER_MANY;
+	if (responder_is(mode, "many") && !tcp)
+		flags |= FLAGS_TC;
+	if (responder_is(mode, "servfail"))
+		flags |= RCODE_SERVFAIL;
+	if (responder_is(mode, "refused"))
+		flags |= RCODE_REFUSED;
+	if (responder_is(mode, "nx"))
+		flags |= RCODE_NXDOMAIN;
+	if (flags != FLAGS_RECURSED && !(responder_is(mode, "many") && tcp))
+		count = 0;
+	packet_begin(p, flags, responder_is(mode, "wrongname") ? "other.test" : name, type);
+	for (unsigned i = 0; i < count; i++)
+		responder_address(p, name, type, i + 1);
+	if (responder_is(mode, "wrongid"))
+		id ^= 0x5555;
+	p->bytes[0] = (uint8_t)(id >> 8);
+	p->bytes[1] = (uint8_t)id;
+	return true;
+}
+
+/* Notes the question; false when it is none. */
+static inline bool responder_read(struct responder *r, const uint8_t *b, size_t len, uint16_t port,
+	bool tcp, struct responder_held *ret)
+{
+	size_t at = 12, used = 0;
+
+	if (len < 12 + 5 || r->note_count == RESPONDER_NOTES_MAX)
+		return false;
+	while (at < len && b[at] && used + b[at] + 2 < sizeof(ret->name)) {
+		if (used)
+			ret->name[used++] = '.';
+		memcpy(ret->name + used, b + at + 1, b[at]);
+		used += b[at];
+		at += (size_t)b[at] + 1;
+	}
+	ret->name[used] = '\0';
+	ret->id = (uint16_t)(b[0] << 8 | b[1]);
+	ret->type = (uint16_t)(b[at + 1] << 8 | b[at + 2]);
+	struct responder_note *n = &r->notes[r->note_count++];
+	n->id = ret->id;
+	n->port = port;
+	n->tcp = tcp;
+	memcpy(n->name, ret->name, sizeof(n->name));
+	return true;
+}
+
+static inline uint16_t responder_port_of(const struct sockaddr_storage *a)
+{
+	const struct sockaddr_in *in = (const void *)a;
+	const struct sockaddr_in6 *in6 = (const void *)a;
+
+	return ntohs(a->ss_family == AF_INET ? in->sin_port : in6->sin6_port);
+}
+
+static inline void responder_send(
+	struct responder *r, const struct responder_held *q, const char *mode)
+{
+	static struct packet p;
+
+	if (responder_answer(mode, q->name, q->type, q->id, false, &p))
+		responder_check(sendto(r->udp, p.bytes, p.len, 0, (const void *)&q->from,
+					q->from_len) == (ssize_t)p.len ||
+					errno == ECONNREFUSED,
+			"sendto");
+}
+
+static inline void responder_on_udp(void *userdata, int fd, unsigned events)
+{
+	struct responder *r = userdata;
+	struct responder_held q;
+	uint8_t b[1024];
+
+	q.from_len = sizeof(q.from);
+	ssize_t len = recvfrom(fd, b, sizeof(b), MSG_DONTWAIT, (void *)&q.from, &q.from_len);
+	if (len < 0 || !responder_read(r, b, (size_t)len, responder_port_of(&q.from), false, &q))
+		return;
+	const char *mode = r->mode ? r->mode : q.name;
+	if (responder_is(mode, "hold")) {
+		r->held[r->held_count++] = q;
+		if (r->held_count > r->held_most)
+			r->held_most = r->held_count;
+		return;
+	}
+	if (responder_is(mode, "forged")) {
+		responder_send(r, &q, "wrongid");
+		responder_send(r, &q, "wrongname");
+		mode = "ok";
+	}
+	responder_send(r, &q, mode);
+}
+
+static inline void responder_release(struct responder *r)
+{
+	for (size_t i = 0; i < r->held_count; i++)
+		responder_send(r, &r->held[i], "ok");
+	r->held_count = 0;
+}
+
+/* One connection at a time, one question on it: the client waits for nothing else. */
+static inline void responder_on_conn(void *userdata, int fd, unsigned events)
+{
+	struct responder *r = userdata;
+	static struct packet p;
+	struct responder_held q;
+	uint8_t b[1024];
+	/* The length and the question come in one segment. */
+	ssize_t len = recv(fd, b, sizeof(b), MSG_DONTWAIT);
+
+	if (len > 2 && responder_read(r, b + 2, (size_t)len - 2, 0, true, &q) &&
+		responder_answer(r->mode ? r->mode : q.name, q.name, q.type, q.id, true, &p)) {
+		uint8_t size[2] = {(uint8_t)(p.len >> 8), (uint8_t)p.len};
+
+		responder_check(send(fd, size, 2, MSG_MORE) == 2, "send");
+		responder_check(send(fd, p.bytes, p.len, 0) == (ssize_t)p.len, "send");
+	}
+	r->conn_io = loop_io_free(r->conn_io);
+	close(fd);
+	r->conn = -1;
+}
+
+static inline void responder_on_tcp(void *userdata, int fd, unsigned events)
+{
+	struct responder *r = userdata;
+
+	if (r->conn >= 0)
+		return;
+	r->conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	responder_check(r->conn >= 0, "accept");
+	r->conn_io = loop_io_new(r->loop, r->conn, LOOP_READ, responder_on_conn, r);
+}
+
+/* On `addr` ("127.0.0.1", "::1"), at a port that is free; `scope` for link-local ones, else 0. */
+static inline struct responder *responder_new(struct loop *l, const char *addr, unsigned scope)
+{
+	struct responder *r = xcalloc(1, sizeof(*r));
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_scope_id = scope};
+	bool v6 = inet_pton(AF_INET, addr, &in.sin_addr) != 1;
+	struct sockaddr *sa = v6 ? (void *)&in6 : (void *)&in;
+	socklen_t len = v6 ? sizeof(in6) : sizeof(in);
+
+	r->loop = l;
+	r->conn = -1;
+	if (v6)
+		responder_check(inet_pton(AF_INET6, addr, &in6.sin6_addr) == 1, addr);
+	/* The port of the UDP socket may be taken for TCP: then another. */
+	for (unsigned tries = 0; tries < 50; tries++) {
+		struct sockaddr_storage bound = {0};
+		socklen_t bound_len = sizeof(bound);
+
+		in.sin_port = in6.sin6_port = 0;
+		r->udp = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		responder_check(bind(r->udp, sa, len) == 0, "bind");
+		getsockname(r->udp, (void *)&bound, &bound_len);
+		r->port = responder_port_of(&bound);
+		in.sin_port = in6.sin6_port = htons(r->port);
+		r->tcp = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (bind(r->tcp, sa, len) == 0)
+			break;
+		close(r->udp);
+		close(r->tcp);
+		r->tcp = -1;
+	}
+	responder_check(r->tcp >= 0 && listen(r->tcp, 16) == 0, "listen");
+	int size = 4 << 20;
+	setsockopt(r->udp, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	r->udp_io = loop_io_new(l, r->udp, LOOP_READ, responder_on_udp, r);
+	r->tcp_io = loop_io_new(l, r->tcp, LOOP_READ, responder_on_tcp, r);
+	return r;
+}
+
+static inline struct responder *responder_free(struct responder *r)
+{
+	if (!r)
+		return NULL;
+	loop_io_free(r->udp_io);
+	loop_io_free(r->tcp_io);
+	loop_io_free(r->conn_io);
+	close(r->udp);
+	close(r->tcp);
+	if (r->conn >= 0)
+		close(r->conn);
+	free(r);
+	return NULL;
+}
