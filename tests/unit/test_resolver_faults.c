@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The resolver against servers that refuse, lie or say nothing, and its own end. */
+#include "resolver_fixture.h"
+
+static void test_dead_first_server_is_passed_over(void)
+{
+	/* Many rounds: the second server's answer may be late on a slow machine, once. */
+	begin(100, SOON_MS);
+	struct responder *dead = serve("127.0.0.1", "silent"), *fine = serve("127.0.0.1", NULL);
+	start();
+	ask("ok.example.test", 0);
+	run(1);
+	CHECK_INT(parse(0, "ok.example.test")->count, 1);
+	CHECK(strstr(f.replies[0].server, ":") != NULL);
+	CHECK_INT(strtol(strchr(f.replies[0].server, ':') + 1, NULL, 10), fine->port);
+	CHECK(dead->note_count >= 1);
+}
+
+static void test_servfail_and_refused_move_on_to_the_next_server_at_once(void)
+{
+	static const char *const modes[] = {"servfail", "refused"};
+
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		begin(1, NEVER_MS);
+		serve("127.0.0.1", modes[i]);
+		serve("127.0.0.1", NULL);
+		start();
+		ask("ok.example.test", 0);
+		run(1);
+		CHECK_INT(parse(0, "ok.example.test")->outcome, ANSWER_OK);
+		CHECK_INT(f.servers[0]->note_count, 1);
+		CHECK_INT(resolver_stats(f.resolver)->queries, 2);
+		CHECK_INT(resolver_stats(f.resolver)->failed, 0);
+	}
+}
+
+static void test_closed_port_moves_on_to_the_next_server_at_once(void)
+{
+	begin(1, NEVER_MS);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_storage a = {0};
+	socklen_t len = sizeof(a);
+	((struct sockaddr_in *)&a)->sin_family = AF_INET;
+	CHECK_INT(bind(fd, (void *)&a, sizeof(struct sockaddr_in)), 0);
+	CHECK_INT(getsockname(fd, (void *)&a, &len), 0);
+	close(fd); /* nobody is there now */
+	add_server("127.0.0.1", responder_port_of(&a));
+	serve("127.0.0.1", NULL);
+	start();
+	ask("ok.example.test", 0);
+	run(1);
+	CHECK_INT(parse(0, "ok.example.test")->outcome, ANSWER_OK);
+}
+
+static void test_nxdomain_ends_the_search(void)
+{
+	begin(3, NEVER_MS);
+	serve("127.0.0.1", "nx");
+	serve("127.0.0.1", NULL);
+	start();
+	ask("ok.example.test", 0);
+	run(1);
+	CHECK_INT(parse(0, "ok.example.test")->outcome, ANSWER_NXDOMAIN);
+	CHECK_INT(f.servers[1]->note_count, 0);
+	CHECK_INT(resolver_stats(f.resolver)->failed, 0);
+}
+
+static void test_poor_answers_are_given_when_there_is_nothing_better(void)
+{
+	begin(3, NEVER_MS);
+	serve("127.0.0.1", "refused");
+	struct responder *second = serve("127.0.0.1", "servfail");
+	start();
+	ask("ok.example.test", 0);
+	run(1);
+	CHECK_INT(parse(0, "ok.example.test")->outcome, ANSWER_SERVFAIL);
+	CHECK_INT(strtol(strchr(f.replies[0].server, ':') + 1, NULL, 10), second->port);
+	/* Each said what it had to say once. */
+	CHECK_INT(f.servers[0]->note_count, 1);
+	CHECK_INT(f.servers[1]->note_count, 1);
+	CHECK_INT(resolver_stats(f.resolver)->failed, 1);
+}
+
+static void test_servfail_is_kept_over_silence(void)
+{
+	begin(2, SOON_MS);
+	serve("127.0.0.1", "silent");
+	serve("127.0.0.1", "servfail");
+	start();
+	ask("ok.example.test", 0);
+	run(1);
+	CHECK_INT(parse(0, "ok.example.test")->outcome, ANSWER_SERVFAIL);
+	CHECK_INT(f.servers[0]->note_count, 2);
+}
+
+static void test_silence_ends_after_all_rounds(void)
+{
+	begin(3, SOON_MS);
+	serve("127.0.0.1", "silent");
+	serve("127.0.0.1", "silent");
+	start();
+	ask("ok.example.test", 0);
+	run(1);
+	CHECK_INT(f.replies[0].status, RESOLVER_TIMEOUT);
+	CHECK_INT(resolver_stats(f.resolver)->queries, 6);
+	CHECK_INT(resolver_stats(f.resolver)->failed, 1);
+	CHECK_INT(strtol(strchr(f.replies[0].server, ':') + 1, NULL, 10), f.servers[1]->port);
+}
+
+static void test_wrong_id_and_wrong_question_are_no_answer(void)
+{
+	static const char *const modes[] = {"wrongid", "wrongname"};
+
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		begin(1, SOON_MS);
+		serve("127.0.0.1", modes[i]);
+		start();
+		ask("ok.example.test", 0);
+		run(1);
+		CHECK_INT(f.replies[0].status, RESOLVER_TIMEOUT);
+	}
+	begin(1, NEVER_MS);
+	serve("127.0.0.1", "forged"); /* both, then the right one */
+	start();
+	ask("ok.example.test", 0);
+	run(1);
+	CHECK_INT(parse(0, "ok.example.test")->outcome, ANSWER_OK);
+}
+
+static bool some_have_arrived(void)
+{
+	return f.servers[0]->note_count >= 8;
+}
+
+static void test_freed_with_questions_under_way_no_reply_comes(void)
+{
+	begin(3, NEVER_MS);
+	serve("127.0.0.1", "silent");
+	start();
+	for (size_t i = 0; i < 100; i++)
+		ask("ok.example.test", i);
+	f.is_done = some_have_arrived;
+	run(0);
+	f.resolver = resolver_free(f.resolver);
+	CHECK_INT(f.count, 0);
+	CHECK(!resolver_free(NULL));
+}
+
+static void test_freed_in_the_middle_of_tcp(void)
+{
+	begin(3, NEVER_MS);
+	serve("127.0.0.1", NULL);
+	f.servers[0]->conn = 0; /* accepts nobody */
+	start();
+	ask("many.example.test", 0);
+	f.is_done = some_have_arrived;
+	f.servers[0]->note_count = 7;
+	run(0);
+	f.resolver = resolver_free(f.resolver);
+	f.servers[0]->conn = -1;
+	CHECK_INT(f.count, 0);
+}
+
+static void test_no_server_is_a_timeout_from_the_loop(void)
+{
+	begin(3, NEVER_MS);
+	CHECK_INT(resolver_new(f.loop, &f.config, "/nonexistent/resolv.conf", on_reply, NULL,
+			  &f.resolver),
+		0);
+	CHECK_INT(resolver_server_count(f.resolver), 0);
+	CHECK_STR(resolver_server_list(f.resolver), "");
+	f.on_reply = ask_again;
+	ask("ok.example.test", 0);
+	run(3);
+	CHECK_INT(f.replies[2].status, RESOLVER_TIMEOUT);
+	CHECK_STR(f.replies[2].server, "");
+}
+
+static void test_a_name_that_cannot_be_asked_fails_alone(void)
+{
+	static char overlong[300];
+
+	memset(overlong, 'a', sizeof(overlong) - 1);
+	begin(2, NEVER_MS);
+	serve("127.0.0.1", NULL);
+	start();
+	ask("a..b", 0);
+	ask(overlong, 1);
+	ask(overlong + 299 - 64, 2);
+	run(3);
+	for (size_t i = 0; i < 3; i++)
+		CHECK_INT(f.replies[i].status, RESOLVER_TIMEOUT);
+	CHECK_INT(f.servers[0]->note_count, 0);
+}
+
+int main(void)
+{
+	TAP_RUN(test_dead_first_server_is_passed_over);
+	TAP_RUN(test_servfail_and_refused_move_on_to_the_next_server_at_once);
+	TAP_RUN(test_closed_port_moves_on_to_the_next_server_at_once);
+	TAP_RUN(test_nxdomain_ends_the_search);
+	TAP_RUN(test_poor_answers_are_given_when_there_is_nothing_better);
+	TAP_RUN(test_servfail_is_kept_over_silence);
+	TAP_RUN(test_silence_ends_after_all_rounds);
+	TAP_RUN(test_wrong_id_and_wrong_question_are_no_answer);
+	TAP_RUN(test_freed_with_questions_under_way_no_reply_comes);
+	TAP_RUN(test_freed_in_the_middle_of_tcp);
+	TAP_RUN(test_no_server_is_a_timeout_from_the_loop);
+	TAP_RUN(test_a_name_that_cannot_be_asked_fails_alone);
+	end();
+	return tap_done();
+}
