@@ -48,8 +48,10 @@ static int open_socket(void)
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
 	if (fd < 0)
 		return -errno;
-	struct sockaddr_nl any = {.nl_family = AF_NETLINK};
-	if (bind(fd, (const struct sockaddr *)&any, sizeof(any)) < 0) {
+	/* Connected to the kernel, so that nobody else can send to it. */
+	struct sockaddr_nl any = {.nl_family = AF_NETLINK}, kernel = any;
+	if (bind(fd, (const struct sockaddr *)&any, sizeof(any)) < 0 ||
+		connect(fd, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0) {
 		int r = -errno;
 		close(fd);
 		return r;
@@ -88,10 +90,9 @@ struct nft_conn *nft_conn_free(struct nft_conn *c)
 
 static int send_bytes(struct nft_conn *c, const void *data, size_t len)
 {
-	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 	ssize_t n;
 	do
-		n = sendto(c->fd, data, len, 0, (const struct sockaddr *)&kernel, sizeof(kernel));
+		n = send(c->fd, data, len, 0);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
@@ -101,25 +102,16 @@ static int send_bytes(struct nft_conn *c, const void *data, size_t len)
 /* One datagram into c->received, if there is one. -EAGAIN, -ENOBUFS (some were lost), -EMSGSIZE. */
 static int receive_now(struct nft_conn *c, struct nft_msg_reader *ret)
 {
-	for (;;) {
-		struct sockaddr_nl from = {0};
-		struct iovec part = {c->received, sizeof(c->received)};
-		struct msghdr m = {.msg_name = &from,
-			.msg_namelen = sizeof(from),
-			.msg_iov = &part,
-			.msg_iovlen = 1};
-		ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (m.msg_namelen != sizeof(from) || from.nl_pid != 0)
-			continue; /* not from the kernel */
-		if (m.msg_flags & MSG_TRUNC)
-			return -EMSGSIZE;
-		*ret = nft_msg_reader_over(c->received, (size_t)n);
-		return 0;
-	}
+	ssize_t n;
+	do
+		n = recv(c->fd, c->received, sizeof(c->received), MSG_DONTWAIT | MSG_TRUNC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if ((size_t)n > sizeof(c->received))
+		return -EMSGSIZE;
+	*ret = nft_msg_reader_over(c->received, (size_t)n);
+	return 0;
 }
 
 static int64_t now_ms(void)
