@@ -17,6 +17,7 @@ struct choice {
 	struct config_vendor *vendor;
 	struct strings roles, regions, endpoints; /* as the admin names them */
 	struct strings *values;                   /* of each variable of the profile */
+	bool *faulty;                             /* likewise: one of its values is wrong */
 	struct strings expansion_regions;         /* what {region} means for the endpoint at hand */
 };
 
@@ -34,8 +35,8 @@ static void take_known(
 			continue;
 		}
 		_cleanup_free_ char *all = strings_join(known, ", ");
-		BUILD_ERROR(c->b, item->at, c->s, key, "\"%s\": the profile has %s", item->text,
-			known->count ? all : "none");
+		BUILD_ERROR(c->b, item->at, c->s, key, "\"%s\": the profile has %s%s", item->text,
+			known->count ? "" : "no ", known->count ? all : key);
 	}
 }
 
@@ -76,9 +77,10 @@ static void take_variable(struct choice *c, size_t index)
 	for (size_t i = 0; i < list->count; i++) {
 		const struct profile_text *item = &list->items[i];
 		const char *why = value_fault(v, item->text);
-		if (why)
+		if (why) {
 			BUILD_ERROR(c->b, item->at, c->s, v->name, "\"%s\" %s", item->text, why);
-		/* a wrong value counts as set: one error is enough */
+			c->faulty[index] = true;
+		}
 		if (!strings_has(&c->values[index], item->text))
 			strings_add(&c->values[index], item->text);
 	}
@@ -117,21 +119,28 @@ static const struct strings *expansion_words(void *userdata, const char *word)
 	return str_eq(word, "region") ? &c->expansion_regions : variable_values(c, word);
 }
 
-/* The first variable in these lines that has no value; false: none. */
-static bool first_unset(const struct choice *c, const struct profile_texts *lines, char ret[32])
+enum variables { ALL_SET, UNSET, FAULTY };
+
+/* The worst of the variables in these lines; `ret`: the first without a value. */
+static enum variables look_at_variables(
+	const struct choice *c, const struct profile_texts *lines, char ret[32])
 {
+	enum variables worst = ALL_SET;
+
 	for (size_t i = 0; i < lines->count; i++) {
 		size_t at = 0;
 		char word[32];
 		while (expand_next_word(lines->items[i].text, &at, word)) {
 			const struct strings *values = variable_values(c, word);
-			if (values && !values->count) {
+			if (values && c->faulty[values - c->values])
+				return FAULTY;
+			if (values && !values->count && worst == ALL_SET) {
 				memcpy(ret, word, sizeof(word));
-				return true;
+				worst = UNSET;
 			}
 		}
 	}
-	return false;
+	return worst;
 }
 
 static bool share(const struct strings *a, const struct strings *b)
@@ -242,7 +251,12 @@ static void take_endpoint(struct choice *c, const struct endpoint *e)
 
 	if (!is_chosen(c, e, &explicitly))
 		return;
-	if (first_unset(c, &e->names, unset) || first_unset(c, &e->addresses, unset)) {
+	enum variables in_names = look_at_variables(c, &e->names, unset);
+	enum variables in_addresses =
+		in_names == ALL_SET ? look_at_variables(c, &e->addresses, unset) : ALL_SET;
+	if (in_names == FAULTY || in_addresses == FAULTY)
+		return; /* one error is enough */
+	if (in_names == UNSET || in_addresses == UNSET) {
 		const struct profile_variable *variable = profile_variable(c->profile, unset);
 		if (explicitly)
 			BUILD_ERROR(c->b, c->s->at, c->s, NULL, "endpoint %s needs %s =%s%s%s",
@@ -265,6 +279,7 @@ void config_choose(struct config_builder *b, struct config_vendor *v, const stru
 	_cleanup_(strings_done) struct strings names = {0};
 
 	c.values = xcalloc(c.profile->variable_count + 1, sizeof(*c.values));
+	c.faulty = xcalloc(c.profile->variable_count + 1, sizeof(*c.faulty));
 	endpoint_names(c.profile, &names);
 	take_known(&c, "role", &c.profile->roles, &c.roles);
 	take_known(&c, "region", &c.profile->regions, &c.regions);
@@ -278,6 +293,7 @@ void config_choose(struct config_builder *b, struct config_vendor *v, const stru
 	for (size_t i = 0; i < c.profile->variable_count; i++)
 		strings_done(&c.values[i]);
 	free(c.values);
+	free(c.faulty);
 	strings_done(&c.roles);
 	strings_done(&c.regions);
 	strings_done(&c.endpoints);

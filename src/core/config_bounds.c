@@ -56,13 +56,15 @@ static void settle(struct config_builder *b, const struct section *s,
 			 : said->refresh_min ? v->refresh_min_s
 					     : 1;
 	if (said->linger && least + (uint64_t)v->linger_s > v->revoke_within_s) {
-		const char *which = said->refresh_max   ? "refresh-max"
-				    : said->refresh_min ? "refresh-min"
-							: "a refresh";
-		BUILD_ERROR(b, line_of(s, "linger"), s, "linger",
-			"%s and %s %s together exceed revoke-within %s",
-			duration_format((uint64_t)v->linger_s, linger), which,
-			duration_format(least, refresh), revoke);
+		duration_format((uint64_t)v->linger_s, linger);
+		if (said->refresh_max || said->refresh_min)
+			BUILD_ERROR(b, line_of(s, "linger"), s, "linger",
+				"%s and %s %s together exceed revoke-within %s", linger,
+				said->refresh_max ? "refresh-max" : "refresh-min",
+				duration_format(least, refresh), revoke);
+		else
+			BUILD_ERROR(b, line_of(s, "linger"), s, "linger",
+				"%s leaves no time to ask within revoke-within %s", linger, revoke);
 		return;
 	}
 	if (said->linger && said->refresh_max)

@@ -49,9 +49,9 @@ static void take_vendors(struct config_builder *b, const struct section *s, stru
 
 enum finding { FOUND, NOT_CHOSEN, UNKNOWN };
 
-/* Do the set's vendors have it; `ret_known`: what they have, for the message. */
+/* Do the set's vendors have it; for the message: what they have, and which one has this. */
 static enum finding find_endpoint(const struct config *c, const struct config_set *set,
-	const char *name, struct strings *ret_known)
+	const char *name, struct strings *ret_known, const char **ret_vendor)
 {
 	enum finding best = UNKNOWN;
 
@@ -63,8 +63,10 @@ static enum finding find_endpoint(const struct config *c, const struct config_se
 			if (!strings_has(ret_known, v->profile->endpoints[k].name))
 				strings_add(ret_known, v->profile->endpoints[k].name);
 		}
-		if (profile_endpoint(v->profile, name) && best == UNKNOWN)
+		if (profile_endpoint(v->profile, name) && best == UNKNOWN) {
 			best = NOT_CHOSEN;
+			*ret_vendor = v->name;
+		}
 		for (size_t k = 0; k < v->endpoint_count; k++) {
 			if (str_eq(v->endpoints[k].endpoint->name, name))
 				return FOUND;
@@ -74,7 +76,7 @@ static enum finding find_endpoint(const struct config *c, const struct config_se
 }
 
 static enum finding find_role(const struct config *c, const struct config_set *set,
-	const char *name, struct strings *ret_known)
+	const char *name, struct strings *ret_known, const char **ret_vendor)
 {
 	enum finding best = UNKNOWN;
 
@@ -86,8 +88,10 @@ static enum finding find_role(const struct config *c, const struct config_set *s
 			if (!strings_has(ret_known, v->profile->roles.items[k]))
 				strings_add(ret_known, v->profile->roles.items[k]);
 		}
-		if (strings_has(&v->profile->roles, name) && best == UNKNOWN)
+		if (strings_has(&v->profile->roles, name) && best == UNKNOWN) {
 			best = NOT_CHOSEN;
+			*ret_vendor = v->name;
+		}
 		for (size_t k = 0; k < v->endpoint_count; k++) {
 			if (strings_has(&v->endpoints[k].endpoint->roles, name))
 				return FOUND;
@@ -99,7 +103,7 @@ static enum finding find_role(const struct config *c, const struct config_set *s
 static void take_parts(struct config_builder *b, const struct section *s,
 	const struct config_set *set, const char *key,
 	enum finding (*find)(const struct config *c, const struct config_set *set, const char *name,
-		struct strings *ret_known),
+		struct strings *ret_known, const char **ret_vendor),
 	struct strings *ret)
 {
 	const struct profile_texts *list = section_list(s, key);
@@ -107,7 +111,8 @@ static void take_parts(struct config_builder *b, const struct section *s,
 	for (size_t i = 0; i < list->count && set->vendors.count; i++) {
 		const struct profile_text *item = &list->items[i];
 		_cleanup_(strings_done) struct strings known = {0};
-		enum finding found = find(b->config, set, item->text, &known);
+		const char *vendor = NULL;
+		enum finding found = find(b->config, set, item->text, &known, &vendor);
 		_cleanup_free_ char *all = strings_join(&known, ", ");
 		_cleanup_free_ char *vendors = strings_join(&set->vendors, ", ");
 		if (found == UNKNOWN)
@@ -117,7 +122,7 @@ static void take_parts(struct config_builder *b, const struct section *s,
 		else if (found == NOT_CHOSEN)
 			BUILD_ERROR(b, item->at, s, key,
 				"\"%s\" is not chosen in [vendor %s]: say %s = %s there",
-				item->text, vendors, key, item->text);
+				item->text, vendor, key, item->text);
 		if (!strings_has(ret, item->text))
 			strings_add(ret, item->text);
 	}

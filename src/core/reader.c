@@ -66,15 +66,16 @@ static bool check_bytes(struct reader *r, const char *text, size_t len)
 	for (size_t i = 0; i < len;) {
 		size_t n = utf8_length(s + i, len - i);
 		if (s[i] == '\r') {
-			FAULT(r, NULL, "has a carriage return: lines end in a newline alone");
+			FAULT(r, NULL,
+				"the line has a carriage return: lines end in a newline alone");
 			return false;
 		}
 		if ((s[i] < 0x20 && s[i] != '\t') || s[i] == 0x7f) {
-			FAULT(r, NULL, "has a control character (0x%02x)", s[i]);
+			FAULT(r, NULL, "the line has a control character (0x%02x)", s[i]);
 			return false;
 		}
 		if (n == 0) {
-			FAULT(r, NULL, "is not UTF-8 (byte 0x%02x)", s[i]);
+			FAULT(r, NULL, "the line is not UTF-8 (byte 0x%02x)", s[i]);
 			return false;
 		}
 		i += n;
@@ -189,7 +190,7 @@ static enum reader_kind read_line(struct reader *r, struct reader_line *line)
 {
 	if (line->len > READER_LINE_MAX) {
 		bool header = line->text[0] == '[';
-		FAULT(r, NULL, "a line of %zu bytes; %d are the most: repeat the key instead",
+		FAULT(r, NULL, "the line has %zu bytes, %d are the most: repeat the key for a list",
 			line->len, READER_LINE_MAX);
 		if (header) {
 			r->section[0] = '\0';
@@ -198,7 +199,7 @@ static enum reader_kind read_line(struct reader *r, struct reader_line *line)
 		return READER_NOTHING;
 	}
 	if (r->line == 1 && line->len >= 3 && memcmp(line->text, "\xef\xbb\xbf", 3) == 0) {
-		FAULT(r, NULL, "begins with a byte order mark: save the file without it");
+		FAULT(r, NULL, "the file begins with a byte order mark: save the file without it");
 		line->text += 3;
 		line->len -= 3;
 	}
@@ -220,7 +221,7 @@ static enum reader_kind read_line(struct reader *r, struct reader_line *line)
 	if (*start == '#' || *start == ';')
 		return READER_NOTHING;
 	if (start > line->text) {
-		FAULT(r, NULL, "is indented: it would continue the line before");
+		FAULT(r, NULL, "the line is indented: it would continue the line before");
 		if (*start == '[') {
 			r->section[0] = '\0';
 			r->lost = true;

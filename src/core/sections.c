@@ -18,7 +18,8 @@ static void nearest_offer(struct nearest *n, const char *name, const char *candi
 {
 	unsigned distance = str_distance(name, candidate, n->limit);
 
-	if (distance < n->distance) {
+	/* the word itself is no suggestion (a masked profile) */
+	if (distance && distance < n->distance) {
 		n->distance = distance;
 		n->name = candidate;
 	}
