@@ -66,8 +66,7 @@ static inline void lab_link(const char *root, const char *path, const char *targ
 		lab_fail("symlink", full);
 }
 
-static inline int lab_remove_one(
-	const char *path, const struct stat *st, int type, struct FTW *ftw)
+static inline int lab_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	return remove(path);
 }
