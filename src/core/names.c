@@ -180,7 +180,7 @@ static void move_family(struct names *n, struct name_family *to, struct names *o
 	uint64_t limit_ms = now_ms + clamped_ms(&name->bounds, UINT32_MAX);
 	if (to->asked && to->outcome == ANSWER_OK)
 		limit_ms = to->asked_ms + clamped_ms(&name->bounds, to->ttl_s);
-	if (due_ms > limit_ms)
+	if (due_ms > limit_ms + NAMES_JITTER_MAX_MS)
 		due_ms = limit_ms > now_ms ? limit_ms : now_ms;
 	heap_set(&n->asks, &to->ask, under_way ? now_ms : due_ms);
 	lifetimes_relinger(to, now_ms);
