@@ -51,10 +51,13 @@ static void headline(struct printer *p, const json_t *status)
 			print_raw(p, "released by an admin");
 		print_raw(p, "\n");
 	}
-	if (!ineffective && !degraded && !paused) {
-		print_tinted(p, TINT_GOOD, "healthy");
-		print_raw(p, "\n");
-	}
+	if (ineffective || degraded || paused)
+		return;
+	const char *state = field_text(status, "state");
+	bool healthy = str_eq(state, "healthy");
+	_cleanup_free_ char *safe = text_escape(healthy || *state ? state : "state unknown");
+	print_tinted(p, healthy ? TINT_GOOD : TINT_WARN, "%s", safe);
+	print_raw(p, "\n");
 }
 
 static void config_line(struct printer *p, const json_t *config)

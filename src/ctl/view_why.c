@@ -79,19 +79,20 @@ static void print_element(struct printer *p, const json_t *e)
 static void print_removal(struct printer *p, const json_t *r)
 {
 	_cleanup_free_ char *left = text_clock(p, field_int(r, "left"));
+	bool today = strlen(left) == strlen("00:00:00");
 
-	print_raw(p, "  ");
+	print_raw(p, "  Left %s%s: ", today ? "today " : "", left);
 	print_text(p, field_text(r, "element"));
-	print_raw(p, " left ");
+	print_raw(p, " from ");
 	print_text(p, field_text(r, "set"));
-	print_raw(p, " at %s: ", left);
+	print_raw(p, ", ");
 	print_text(p, field_has(r, "vendor") ? field_text(r, "vendor") : "owner not known");
 	if (field_has(r, "endpoint")) {
 		print_raw(p, "/");
 		print_text(p, field_text(r, "endpoint"));
 	}
 	if (field_has(r, "name")) {
-		print_raw(p, ", ");
+		print_raw(p, " ");
 		print_text(p, field_text(r, "name"));
 	}
 	print_raw(p, " (");

@@ -338,11 +338,13 @@ static void read_client(struct client *k)
 	}
 	if (n == 0) {
 		k->half_closed = true;
-		sweep_soon(k->control);
 	} else {
 		varlink_frames_add(&k->input, bytes, (size_t)n);
 	}
 	take_calls(k);
+	/* From now on only the sweep can tell that it has left. */
+	if (!k->dead && !wants_input(k))
+		sweep_soon(k->control);
 }
 
 static void write_client(struct client *k)
