@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The faulty DNS server is faulty in just the ways it says."""
+import json
+import socket
+import struct
+
+import pytest
+from dnslib import QTYPE, DNSRecord
+
+from faultdns import FaultDns, address
+from spaces import Node, dns_query
+
+SERVER = "45.0.0.53"
+
+
+@pytest.fixture(scope="module")
+def node():
+    n = Node("faultdns")
+    n.ip(f"addr add {SERVER}/32 dev lo", "addr add 2a00:1::53/128 dev lo nodad")
+    yield n
+    n.close()
+
+
+@pytest.fixture
+def dns(node, tmp_path):
+    d = FaultDns(node, str(tmp_path), SERVER, "2a00:1::53#5353")
+    yield d
+    d.close()
+
+
+def ask(node, name, kind="A", server=SERVER, port=53, timeout=1.0):
+    data = dns_query(node, server, name, getattr(QTYPE, kind), port, timeout)
+    return data and DNSRecord.parse(data)
+
+
+def ask_tcp(node, name):
+    s = node.connect(SERVER, 53)
+    with s:
+        q = DNSRecord.question(name).pack()
+        s.sendall(struct.pack("!H", len(q)) + q)
+        size = s.recv(2, socket.MSG_WAITALL)
+        return s.recv(struct.unpack("!H", size)[0], socket.MSG_WAITALL) if size else b""
+
+
+def records(reply):
+    return [(str(r.rname).rstrip("."), QTYPE[r.rtype], r.ttl, str(r.rdata)) for r in reply.rr]
+
+
+def test_a_name_has_its_addresses(node, dns):
+    name = "www.example.test"
+    assert records(ask(node, name)) == [(name, "A", 5, address(name))]
+    assert records(ask(node, name, "AAAA")) == [(name, "AAAA", 5, address(name, "AAAA"))]
+    over_v6 = ask(node, name, server="2a00:1::53", port=5353)
+    assert records(over_v6) == [(name, "A", 5, address(name))]
+
+
+@pytest.mark.parametrize("kind, rcode, count, authority", [
+    ("nodata", 0, 0, 1), ("nodatabare", 0, 0, 0), ("nx", 3, 0, 1), ("nxbare", 3, 0, 0),
+    ("servfail", 2, 0, 0), ("refused", 5, 0, 0), ("notimp", 4, 0, 0), ("formerr", 1, 0, 0),
+    ("referral", 0, 0, 1), ("many-60", 0, 60, 0), ("chain-3", 0, 4, 0), ("cut-3", 0, 3, 0),
+    ("backwards-3", 0, 4, 0), ("cnamenx", 3, 1, 1), ("cnamenodata", 0, 1, 1),
+    ("cnameloop", 0, 2, 0), ("selfloop", 0, 1, 0), ("twocnames", 0, 3, 0), ("dup", 0, 4, 0),
+    ("stranger", 0, 2, 0), ("strangeronly", 0, 1, 0), ("mixed", 0, 2, 0), ("unequal", 0, 3, 0),
+    ("upper", 0, 1, 0), ("v4only", 0, 1, 0), ("badlen", 0, 1, 0), ("wrongtype", 0, 1, 0),
+])
+def test_kinds_answer_as_they_say(node, dns, kind, rcode, count, authority):
+    data = dns_query(node, SERVER, f"{kind}.example.test")
+    flags, questions, *counts = struct.unpack_from("!5H", data, 2)
+    assert flags & 0x800F == 0x8000 | rcode and questions == 1
+    assert counts == [count, authority, 0]
+
+
+@pytest.mark.parametrize("kind", ["silent", "wrongport"])
+def test_kinds_that_say_nothing(node, dns, kind):
+    assert dns_query(node, SERVER, f"{kind}.example.test", timeout=0.1) is None
+    assert len(dns.questions(f"{kind}.example.test")) == 1
+
+
+def test_bytes_of_the_broken_kinds(node, dns):
+    assert len(dns_query(node, SERVER, "short.example.test")) == 7
+    assert len(dns_query(node, SERVER, "garbage.example.test")) == 62
+    assert len(dns_query(node, SERVER, "formerrbare.example.test")) == 12
+    assert dns_query(node, SERVER, "question.example.test")[2] & 0x80 == 0
+    assert b"\2a\n" in dns_query(node, SERVER, "oddcname.example.test")
+    assert ask(node, "forged.example.test").header.id == 4711 ^ 0x5555
+    assert ask(node, "wrongid.example.test").header.id == 4711 ^ 0x5555
+    assert str(ask(node, "wrongname.example.test").q.qname) == "other.example.org."
+    top = dns_query(node, SERVER, "ttltop.example.test")
+    assert struct.unpack_from("!I", top, len(top) - 10)[0] == 0x80000005
+
+
+def test_truncated_answers_are_whole_over_tcp(node, dns):
+    for name, count in (("many-500.example.test", 500), ("tc.example.test", 1)):
+        reply = ask(node, name)
+        assert reply.header.tc and not reply.rr
+        assert len(DNSRecord.parse(ask_tcp(node, name)).rr) == count
+    assert ask_tcp(node, "tcclose.example.test") == b""
+    assert len(ask_tcp(node, "tcshort.example.test")) == 20
+    assert [q["tcp"] for q in dns.questions("tc.example.test")] == [False, True]
+
+
+def test_rotation_and_loss_depend_on_how_often_was_asked(node, dns):
+    first, second = (records(ask(node, "rotate-3.example.test")) for _ in range(2))
+    assert len(first) == 3 and not set(first) & set(second)
+    assert ask(node, "lost-1.example.test", timeout=0.1) is None
+    assert ask(node, "lost-1.example.test")
+
+
+def test_orders_go_before_first_labels(node, dns):
+    name = "whitelist.example.test"
+    dns.set(name, "servfail")
+    assert ask(node, name).header.rcode == 2
+    dns.set(name, "nx", record="AAAA")
+    assert [ask(node, name, k).header.rcode for k in ("A", "AAAA")] == [2, 3]
+    dns.set("*", "refused")
+    assert ask(node, "ok.example.test").header.rcode == 5
+    assert ask(node, name).header.rcode == 2
+    dns.clear()
+    assert ask(node, name).header.rcode == 0
+    with pytest.raises(ValueError):
+        dns.set(name, "no-such-kind")
+
+
+def test_each_question_is_in_the_log(node, dns):
+    ask(node, "one.example.test")
+    ask(node, "Two.example.test", "AAAA")
+    with open(dns.log, encoding="utf-8") as f:
+        one, two = map(json.loads, f)
+    assert (one["name"], one["type"], one["tcp"], one["server"]) == (
+        "one.example.test", "A", False, SERVER)
+    assert two["name"] == "Two.example.test" and two["t"] >= one["t"] and two["id"] == 4711
+    assert dns.questions("two.example.test", "AAAA") == [two]
