@@ -293,9 +293,9 @@ class Lab:
         d, g, i = self.device, self.gateway, self.internet
         d.ip(f"link add lan type veth peer name lan netns {g.name}")
         i.ip(f"link add wan type veth peer name wan netns {g.name}")
-        d.ip("addr add 10.91.0.2/24 dev lan", "addr add fd91::2/64 dev lan nodad", "link set lan up")
         g.ip("addr add 10.91.0.1/24 dev lan", "addr add fd91::1/64 dev lan nodad", "link set lan up",
              "addr add 10.92.0.1/24 dev wan", "addr add fd92::1/64 dev wan nodad", "link set wan up")
+        d.ip("addr add 10.91.0.2/24 dev lan", "addr add fd91::2/64 dev lan nodad", "link set lan up")
         i.ip("addr add 10.92.0.2/24 dev wan", "addr add fd92::2/64 dev wan nodad", "link set wan up")
         d.ip("route add default via 10.91.0.1", "route add default via fd91::1")
         g.ip("route add default via 10.92.0.2", "route add default via fd92::2")
