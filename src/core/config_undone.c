@@ -81,7 +81,7 @@ void config_undone_devices(struct config_builder *b, const struct section *s)
 {
 	static const char *const modes[] = {"report", "enforce", NULL};
 	static const char *const ntp[] = {"gateway", "profile", "any", NULL};
-	static const char *const ipv6[] = {"allow", "reject", "ignore", NULL};
+	static const char *const ipv6[] = {"reject", "ignore", NULL};
 	const struct profile_text *mode = section_scalar(s, "mode");
 	const struct profile_texts *vendors = section_list(s, "vendor");
 	enum direction direction;
