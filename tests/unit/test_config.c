@@ -457,12 +457,13 @@ static void test_names_are_bounded_in_all(void)
 
 static void test_each_byte_value_in_names_that_become_ours(void)
 {
+	lab_start(NULL);
 	for (int c = 1; c < 256; c++) {
 		bool identifier =
 			(c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 		char text[64];
 		snprintf(text, sizeof(text), "[vendor a%cme]\nprofile = acme\nregion = us\n", c);
-		lab_start(text);
+		lab_write(root, MAIN, text);
 		load();
 		CHECK_INT(diags.errors == 0, identifier);
 		CHECK_INT(config->vendor_count == 1 && diags.errors == 0, identifier);
@@ -471,6 +472,7 @@ static void test_each_byte_value_in_names_that_become_ours(void)
 
 static void test_each_byte_value_in_the_admins_nft_names(void)
 {
+	lab_start(NULL);
 	for (int c = 1; c < 256; c++) {
 		bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 			    (c >= '0' && c <= '9') || (c && strchr("_./-", c));
@@ -479,7 +481,7 @@ static void test_each_byte_value_in_the_admins_nft_names(void)
 			"[vendor acme]\n[set a]\nfamily = ip\ntable = t%cx\nset = s\nvendor = "
 			"acme\n",
 			c);
-		lab_start(text);
+		lab_write(root, MAIN, text);
 		load();
 		CHECK_INT(diags.errors == 0, fine);
 	}
