@@ -28,7 +28,7 @@ enum {
 	HEADER_SIZE = 12,
 	POINTER = 0xc0,
 	JUMPS_MAX = 127, /* one before each label of the longest name */
-	WIRE_MAX = 255, /* octets of a name, RFC 1035 section 2.3.4 */
+	WIRE_MAX = 255,  /* octets of a name, RFC 1035 section 2.3.4 */
 };
 
 /* A name as text in lower case, "." for the root. One with other bytes than letters, digits,

@@ -138,6 +138,15 @@ static unsigned rcode_of(const uint8_t *message)
 	return message[3] & 0x0f;
 }
 
+/* Nothing found, by a server that neither knows the name's zone nor asks others for us. */
+static bool is_referral(const uint8_t *message)
+{
+	bool authoritative = message[2] & 0x04, recurses = message[3] & 0x80;
+
+	return rcode_of(message) == RCODE_NOERROR && !authoritative && !recurses &&
+	       message[6] == 0 && message[7] == 0;
+}
+
 /* Worth an end to the search: a whole answer to a query that says something about the name. */
 static bool is_good(const struct slot_result *result)
 {
@@ -145,7 +154,8 @@ static bool is_good(const struct slot_result *result)
 		return false;
 	bool answer = (result->message[2] & 0xfa) == 0x80; /* QR, opcode 0, not TC */
 	unsigned rcode = rcode_of(result->message);
-	return answer && (rcode == RCODE_NOERROR || rcode == RCODE_NXDOMAIN);
+	return answer && (rcode == RCODE_NOERROR || rcode == RCODE_NXDOMAIN) &&
+	       !is_referral(result->message);
 }
 
 /* SERVFAIL says that somebody tried, and is better than a refusal; else the first counts. */

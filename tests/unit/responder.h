@@ -90,6 +90,8 @@ static inline bool responder_answer(
 		flags |= RCODE_SERVFAIL;
 	if (responder_is(mode, "refused"))
 		flags |= RCODE_REFUSED;
+	if (responder_is(mode, "referral"))
+		flags = 0x8100;
 	if (responder_is(mode, "nx"))
 		flags |= RCODE_NXDOMAIN;
 	if (flags != FLAGS_RECURSED && !(responder_is(mode, "many") && tcp))

@@ -79,6 +79,24 @@ static void test_address_of_a_wrong_length_is_malformed(void)
 	check_malformed("an address record of a wrong length");
 }
 
+static void test_data_longer_than_its_name_or_numbers_is_no_record(void)
+{
+	packet_begin(&p, FLAGS_RECURSED, "x.y", TYPE_A);
+	packet_record(&p, SECTION_ANSWER, "x.y", TYPE_CNAME, 60, 6);
+	packet_name(&p, "b.x");
+	packet_u8(&p, 0);
+	packet_a(&p, "b.x", 0x2d000001, 60);
+	read_as("x.y", FAMILY_V4);
+	check_malformed("a broken CNAME record");
+	packet_begin(&p, FLAGS_RECURSED, "x.y", TYPE_A);
+	packet_soa(&p, "y", 60, 60);
+	packet_u8(&p, 0);
+	p.bytes[p.len - 1 - 29 - 1]++; /* the length */
+	read_as("x.y", FAMILY_V4);
+	CHECK_INT(a.outcome, ANSWER_NODATA);
+	CHECK_INT(a.ttl_s, 0);
+}
+
 static void whole_message(void)
 {
 	packet_begin(&p, FLAGS_RECURSED, "a.x", TYPE_A);
@@ -204,7 +222,7 @@ static void test_pointers_forwards_to_themselves_and_into_the_header_are_malform
 	read_as("x.y", FAMILY_V4);
 	check_malformed("the answer section is cut or broken");
 	packet_begin(&p, FLAGS_RECURSED, "x.y", TYPE_A);
-	packet_a_raw(&p, "\300\3", 2, 0x2d000001, 60);
+	packet_a_raw(&p, "\300\10", 2, 0x2d000001, 60);
 	read_as("x.y", FAMILY_V4);
 	check_malformed("the answer section is cut or broken");
 }
@@ -285,6 +303,7 @@ int main(void)
 	TAP_RUN(test_wrong_question_is_malformed);
 	TAP_RUN(test_question_opcode_and_truncation_are_malformed);
 	TAP_RUN(test_address_of_a_wrong_length_is_malformed);
+	TAP_RUN(test_data_longer_than_its_name_or_numbers_is_no_record);
 	TAP_RUN(test_cut_anywhere_is_malformed);
 	TAP_RUN(test_each_byte_changed_gives_an_answer);
 	TAP_RUN(test_only_the_same_letters_match_an_owner);

@@ -217,20 +217,26 @@ static void test_servers_have_texts_by_which_people_know_them(void)
 static void ask_link_local(void)
 {
 	struct ifreq up = {.ifr_name = "lo"};
-	struct {
-		struct in6_addr addr;
-		uint32_t prefix_len;
-		int index;
-	} in6 = {.prefix_len = 64, .index = (int)if_nametoindex("lo")};
+	/* What the kernel reads, and as much as valgrind believes that it does. */
+	union {
+		struct ifreq any;
+		struct {
+			struct in6_addr addr;
+			uint32_t prefix_len;
+			int index;
+		} v6;
+	} in6 = {.any = {.ifr_name = ""}};
 	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	up.ifr_flags = IFF_UP;
-	CHECK_INT(inet_pton(AF_INET6, "fe80::1", &in6.addr), 1);
+	in6.v6.prefix_len = 64;
+	in6.v6.index = (int)if_nametoindex("lo");
+	CHECK_INT(inet_pton(AF_INET6, "fe80::1", &in6.v6.addr), 1);
 	CHECK_INT(ioctl(fd, SIOCSIFFLAGS, &up), 0);
 	CHECK_INT(ioctl(fd, SIOCSIFADDR, &in6), 0);
 	/* The kernel takes an address into use a little later. */
-	struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_addr = in6.addr};
-	a.sin6_scope_id = (uint32_t)in6.index;
+	struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_addr = in6.v6.addr};
+	a.sin6_scope_id = (uint32_t)in6.v6.index;
 	for (unsigned tries = 0; bind(fd, (void *)&a, sizeof(a)) < 0; tries++) {
 		CHECK(tries < 10000);
 		usleep(1000);

@@ -16,9 +16,9 @@ static void test_dead_first_server_is_passed_over(void)
 	CHECK(dead->note_count >= 1);
 }
 
-static void test_servfail_and_refused_move_on_to_the_next_server_at_once(void)
+static void test_servfail_refused_and_referrals_move_on_to_the_next_server_at_once(void)
 {
-	static const char *const modes[] = {"servfail", "refused"};
+	static const char *const modes[] = {"servfail", "refused", "referral"};
 
 	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
 		begin(1, NEVER_MS);
@@ -196,7 +196,7 @@ static void test_a_name_that_cannot_be_asked_fails_alone(void)
 int main(void)
 {
 	TAP_RUN(test_dead_first_server_is_passed_over);
-	TAP_RUN(test_servfail_and_refused_move_on_to_the_next_server_at_once);
+	TAP_RUN(test_servfail_refused_and_referrals_move_on_to_the_next_server_at_once);
 	TAP_RUN(test_closed_port_moves_on_to_the_next_server_at_once);
 	TAP_RUN(test_nxdomain_ends_the_search);
 	TAP_RUN(test_poor_answers_are_given_when_there_is_nothing_better);
