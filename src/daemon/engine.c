@@ -178,14 +178,27 @@ void engine_take_resolver(struct engine *e, struct resolver *r)
 	while (e->questions)
 		question_free(e->questions);
 	e->resolver = r;
+	size_t skipped = r ? resolver_skipped_count(r) : 0;
 	if (r && !resolver_server_count(r))
 		engine_emit(
 			e, &(struct event){
 				   .kind = EVENT_RESOLVER,
 				   .priority = LOG_ERR,
-				   .message = "no resolver is configured, neither in [resolver] "
+				   .message = "no resolver that can be used, neither in [resolver] "
 					      "nor in resolv.conf: no name can be resolved",
 			   });
+	else if (skipped) {
+		_cleanup_free_ char *m =
+			xasprintf("%zu resolver%s cannot be used and %s not asked; "
+				  "asked are: %s",
+				skipped, skipped == 1 ? "" : "s", skipped == 1 ? "is" : "are",
+				resolver_server_list(r));
+		engine_emit(e, &(struct event){
+				       .kind = EVENT_RESOLVER,
+				       .priority = LOG_WARNING,
+				       .message = m,
+			       });
+	}
 }
 
 static int engine_open(struct engine *e)
