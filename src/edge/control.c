@@ -302,10 +302,9 @@ static void take_calls(struct client *k)
 		}
 		k->call = call;
 		dispatch(k->control, call);
-		if (++taken == CALLS_A_TURN) {
-			sweep_soon(k->control);
+		/* The sweep that each last reply asks for goes on. */
+		if (++taken == CALLS_A_TURN)
 			break;
-		}
 	}
 	/* The clock of half a frame starts with the client's first chance to end it. */
 	if (!k->call && varlink_frames_pending(&k->input) && !k->partial_ms) {

@@ -68,6 +68,36 @@ static void a_oneway_call_is_not_answered(void)
 	stop();
 }
 
+static void what_follows_a_oneway_call_is_taken_when_it_is_over(void)
+{
+	start(&usual);
+	int fd = dial();
+	say(fd, "{\"method\":\"io.allowsync.Later\",\"oneway\":true}");
+	CHECK_INT(read_note(PATIENCE_MS), 'c');
+	say(fd, ECHO("2"));
+	CHECK_STR(hear(fd), "{\"parameters\":{\"n\":2}}");
+	close(fd);
+	stop();
+}
+
+static void many_oneway_calls_are_all_taken(void)
+{
+	enum { CALLS = 100 };
+	static const char call[] = "{\"method\":\"io.allowsync.Echo\",\"oneway\":true}";
+	char all[CALLS * sizeof(call)];
+
+	start(&usual);
+	int fd = dial();
+	for (size_t i = 0; i < CALLS; i++)
+		memcpy(all + i * sizeof(call), call, sizeof(call));
+	say_bytes(fd, all, sizeof(all));
+	for (int i = 0; i < CALLS; i++)
+		CHECK_INT(read_note(PATIENCE_MS), 'c');
+	CHECK_echo(fd);
+	close(fd);
+	stop();
+}
+
 static void the_service_describes_itself(void)
 {
 	struct varlink_reply r;
@@ -217,6 +247,8 @@ int main(void)
 	TAP_RUN(pipelined_calls_are_answered_in_order_one_at_a_time);
 	TAP_RUN(many_pipelined_calls_are_all_answered);
 	TAP_RUN(a_oneway_call_is_not_answered);
+	TAP_RUN(what_follows_a_oneway_call_is_taken_when_it_is_over);
+	TAP_RUN(many_oneway_calls_are_all_taken);
 	TAP_RUN(the_service_describes_itself);
 	TAP_RUN(what_is_not_there_is_a_standard_error);
 	TAP_RUN(a_breach_of_protocol_ends_the_client_alone);

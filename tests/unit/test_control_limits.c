@@ -37,6 +37,29 @@ static void half_a_frame_is_dropped_after_the_idle_time(void)
 	stop();
 }
 
+static void half_a_frame_that_was_completed_is_forgotten(void)
+{
+	static const char call[] = ECHO("1");
+	struct control_limits limits = usual;
+
+	limits.idle_ms = 100;
+	start(&limits);
+	int fd = dial();
+	say_bytes(fd, call, 9);
+	/* So that it is read as a half: another client is answered in between. */
+	int other = dial();
+	CHECK_echo(other);
+	say_bytes(fd, call + 9, sizeof(call) - 9);
+	CHECK_STR(hear(fd), "{\"parameters\":{\"n\":1}}");
+	CHECK_INT(read_note(PATIENCE_MS), 'c');
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	CHECK_INT(poll(&p, 1, 400), 0);
+	CHECK_echo(fd);
+	close(other);
+	close(fd);
+	stop();
+}
+
 static void trickling_does_not_prolong_half_a_frame(void)
 {
 	struct control_limits limits = usual;
@@ -273,6 +296,7 @@ int main(void)
 		return 1;
 	TAP_RUN(a_frame_over_the_limit_ends_the_client_alone);
 	TAP_RUN(half_a_frame_is_dropped_after_the_idle_time);
+	TAP_RUN(half_a_frame_that_was_completed_is_forgotten);
 	TAP_RUN(trickling_does_not_prolong_half_a_frame);
 	TAP_RUN(half_a_frame_during_a_call_waits_for_its_end);
 	TAP_RUN(a_client_that_does_not_read_is_dropped_and_its_call_gone);
