@@ -146,7 +146,7 @@ static void refuse_ranges(struct world *w, struct world_set *set, const struct o
 
 static void refuse_services(struct world_set *set, const struct endpoint *e)
 {
-	unsigned ports = world_endpoint_ports(e);
+	unsigned ports = element_ports_in_all(e->services, e->service_count);
 	char text[SERVICE_TEXT_SIZE];
 
 	for (size_t i = 0; i < e->service_count; i++) {
@@ -239,19 +239,38 @@ void refresh_fill_set(struct world *w, struct world_set *set)
 		each_addr(w, set->owners[i], hold_known);
 }
 
+/* NULL: a static entry. */
+static const struct name_family *family_of(
+	const struct world *w, const struct world_set *set, const struct owner *o)
+{
+	return o->name ? &names_find(&w->names, o->name)->families[set->kind.family] : NULL;
+}
+
+static bool is_awaited(const struct world *w, const struct world_set *set, size_t owner)
+{
+	const struct name_family *f = family_of(w, set, set->owners[owner]);
+
+	return f && !name_family_is_known(f);
+}
+
 bool refresh_unowned_leave_ms(
-	const struct world *w, const struct world_set *set, uint64_t now_ms, uint64_t *ret_ms)
+	const struct world *w, struct world_set *set, uint64_t now_ms, uint64_t *ret_ms)
 {
 	uint64_t linger_ms = 0;
 
-	for (size_t i = 0; i < set->owner_count; i++) {
-		if (!set->owners[i]->name)
-			continue;
-		const struct name *n = names_find(&w->names, set->owners[i]->name);
-		const struct name_family *f = &n->families[set->kind.family];
-		if (!name_family_is_known(f))
+	/* What is known stays so as a rule: goes on where it ended last time, since this is asked
+	 * after each answer. */
+	for (size_t i = set->awaited_at; i < set->owner_count; i++) {
+		set->awaited_at = i;
+		if (is_awaited(w, set, i))
 			return false;
-		uint64_t l = names_linger_ms(f, now_ms);
+	}
+	for (size_t i = 0; i < set->owner_count; i++) {
+		const struct name_family *f = family_of(w, set, set->owners[i]);
+		set->awaited_at = i;
+		if (is_awaited(w, set, i))
+			return false;
+		uint64_t l = f ? names_linger_ms(f, now_ms) : 0;
 		if (l > linger_ms)
 			linger_ms = l;
 	}
@@ -266,14 +285,11 @@ char *refresh_awaited(const struct world *w, const struct world_set *set)
 	size_t n = 0;
 
 	for (size_t i = 0; i < set->owner_count; i++) {
-		if (!set->owners[i]->name)
+		if (!is_awaited(w, set, i))
 			continue;
-		const struct name *name = names_find(&w->names, set->owners[i]->name);
-		const struct name_family *f = &name->families[set->kind.family];
-		if (name_family_is_known(f))
-			continue;
+		const struct name_family *f = family_of(w, set, set->owners[i]);
 		if (n++ < SHOWN)
-			strbuf_appendf(&b, "%s%s (%s)", n > 1 ? ", " : "", name->text,
+			strbuf_appendf(&b, "%s%s (%s)", n > 1 ? ", " : "", f->name->text,
 				f->asked ? answer_outcome_name(f->outcome) : "not answered yet");
 	}
 	if (n > SHOWN)

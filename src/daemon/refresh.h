@@ -17,6 +17,6 @@ void refresh_release_paused(struct world *w);
 /* When the set's unowned elements may leave, if that is known now: every name that feeds the set
  * has been answered. False: names are still awaited. */
 bool refresh_unowned_leave_ms(
-	const struct world *w, const struct world_set *set, uint64_t now_ms, uint64_t *ret_ms);
+	const struct world *w, struct world_set *set, uint64_t now_ms, uint64_t *ret_ms);
 /* "my.idigi.com (nxdomain), ...": the names still awaited, at most a few; the caller frees it. */
 char *refresh_awaited(const struct world *w, const struct world_set *set);

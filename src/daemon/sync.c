@@ -11,7 +11,7 @@
 #include <string.h>
 #include <syslog.h>
 
-enum { LOOK_FIRST_MS = 1000, LOOK_MAX_MS = 10000, FOREIGN_SHOWN = 8 };
+enum { LOOK_FIRST_MS = 1000, LOOK_MAX_MS = 10000, FOREIGN_SHOWN = 8, DIRTY_MAX = 65536 };
 
 static void tell_set(const struct sync *s, const struct world *w, const struct world_set *set,
 	enum event_kind kind, int priority, const char *message)
@@ -40,6 +40,10 @@ static void look_later(struct world_set *set, uint64_t now_ms)
 	}
 	set->look_failures++;
 	set->look_ms = now_ms + delay;
+	/* What comes and goes while nothing can be committed must not pile up: the plan that
+	 * follows a look is over the whole set. */
+	if (set->wanted.dirty_count > DIRTY_MAX)
+		wanted_clear_dirty(&set->wanted);
 }
 
 /* Said once for each reason. */
@@ -150,7 +154,7 @@ static void look(const struct sync *s, struct world *w, struct world_set *set, u
 	uint32_t generation;
 
 	set->look_ms = 0;
-	set->looked = true;
+	set->looked = false;
 	int r = nft_conn_read_set(s->conn, &set->id, &kind);
 	if (r == 0 && !kind.unusable) {
 		take_kind(s, w, set, &kind);
@@ -160,6 +164,7 @@ static void look(const struct sync *s, struct world *w, struct world_set *set, u
 		degrade(s, w, set, now_ms, "the ruleset changes too fast to be read");
 		look_later(set, now_ms);
 	} else if (r == NFT_CONN_E_MISSING) {
+		set->looked = true;
 		absent(s, w, set, now_ms, "there is no such table or set");
 	} else if (r < 0) {
 		_cleanup_free_ char *why = xasprintf("cannot be read: %s", strerror(-r));
@@ -167,18 +172,28 @@ static void look(const struct sync *s, struct world *w, struct world_set *set, u
 	} else if (kind.unusable) {
 		_cleanup_free_ char *why =
 			xasprintf("%s: this version cannot fill such a set", kind.unusable);
+		set->looked = true;
 		absent(s, w, set, now_ms, why);
 	} else {
+		set->looked = true;
 		set->present = true;
 		set->plan_all = true;
 		tell_foreign(s, w, set);
 	}
 }
 
+/* May it hold unowned elements that wait for names to be answered? */
+static bool is_settling(const struct world_set *set)
+{
+	return !set->settled && set->present && set->config;
+}
+
 /* Has everything that might own the unowned been heard? */
 static void settle(struct world *w, struct world_set *set, uint64_t now_ms)
 {
-	if (set->settled || !set->present || !set->config)
+	uint64_t unused_ms;
+
+	if (!is_settling(set))
 		return;
 	if (!set->unowned_leave_ms) {
 		if (!set->answers_came)
@@ -187,10 +202,15 @@ static void settle(struct world *w, struct world_set *set, uint64_t now_ms)
 		if (!refresh_unowned_leave_ms(w, set, now_ms, &set->unowned_leave_ms))
 			return;
 	}
-	if (now_ms >= set->unowned_leave_ms) {
-		set->settled = true;
-		set->plan_all = true;
+	if (now_ms < set->unowned_leave_ms)
+		return;
+	/* A reload may have brought names that are still awaited. */
+	if (!refresh_unowned_leave_ms(w, set, now_ms, &unused_ms)) {
+		set->unowned_leave_ms = 0;
+		return;
 	}
+	set->settled = true;
+	set->plan_all = true;
 }
 
 static bool deletes_unowned(const struct world_set *set)
@@ -212,8 +232,10 @@ static void plan_one(struct plan *p, const struct world_set *set, bool all)
 void sync_plan(const struct world *w, struct plan *ret)
 {
 	*ret = PLAN_NULL;
-	for (size_t i = 0; i < w->set_count; i++)
-		plan_one(ret, &w->sets[i], true);
+	for (size_t i = 0; i < w->set_count; i++) {
+		if (w->sets[i].looked)
+			plan_one(ret, &w->sets[i], true);
+	}
 }
 
 static const struct plan_set *part_of(const struct plan *p, size_t set_index)
@@ -339,7 +361,7 @@ uint64_t sync_next_ms(const struct world *w)
 		const struct world_set *set = &w->sets[i];
 		if (set->look_ms && set->look_ms < next)
 			next = set->look_ms;
-		if (!set->settled && set->unowned_leave_ms && set->unowned_leave_ms < next)
+		if (is_settling(set) && set->unowned_leave_ms && set->unowned_leave_ms < next)
 			next = set->unowned_leave_ms;
 	}
 	return next;

@@ -256,15 +256,6 @@ bool world_vendor_is_ineffective(const struct world *w, const struct config_vend
 	return true;
 }
 
-unsigned world_endpoint_ports(const struct endpoint *e)
-{
-	unsigned ports = 0;
-
-	for (size_t i = 0; i < e->service_count; i++)
-		ports += service_port_count(&e->services[i]);
-	return ports;
-}
-
 char *owner_format(const struct owner *o)
 {
 	return xasprintf("%s/%s %s", o->vendor, o->endpoint ? o->endpoint->name : "?",

@@ -33,7 +33,7 @@ struct world_set {
 	char *text;           /* "inet filter voip4" */
 	struct set_kind kind; /* layout UNKNOWN until it was seen */
 	bool present;         /* seen at the last look, and usable */
-	bool looked;          /* at all */
+	bool looked;          /* the last look told what is there, be it nothing */
 	bool paused;          /* released by the admin: stays empty of ours until the next reload */
 	struct wanted wanted;
 	struct live live;
@@ -57,6 +57,7 @@ struct world_set {
 	bool settled;              /* over: what is ours and unwanted goes at once */
 	bool answers_came;         /* since that was last looked at */
 	uint64_t unowned_leave_ms; /* 0: names are still awaited */
+	size_t awaited_at;         /* the owner whose name is, when last looked at */
 };
 
 /* The last elements that left, for `why`. */
@@ -100,8 +101,6 @@ struct world_set *world_set_find(const struct world *w, const char *text_or_sect
 void world_drop_last_set(struct world *w);
 /* Is the vendor taken by no set at all? */
 bool world_vendor_is_ineffective(const struct world *w, const struct config_vendor *v);
-/* The ports of all services of an endpoint together. */
-unsigned world_endpoint_ports(const struct endpoint *e);
 /* "cloudtrax/ap-fallback checkin-fallback.cloudtrax.com", "... static"; the caller frees it. */
 char *owner_format(const struct owner *o);
 bool owner_is_paused(const struct world *w, const struct owner *o);
