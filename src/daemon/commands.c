@@ -45,7 +45,7 @@ struct job {
 struct commands {
 	struct engine *engine;
 	struct control *control;
-	uint64_t costly_ms; /* when somebody last made one of those calls */
+	uint64_t costly_ms; /* when somebody without that right last made one of those calls */
 };
 
 static struct show_context context_of(const struct commands *c)
@@ -524,9 +524,10 @@ static bool may_change(const struct commands *c, uid_t uid)
 static bool too_busy(struct commands *c, uid_t uid)
 {
 	uint64_t now_ms = loop_now_ms();
-	bool busy = c->costly_ms && now_ms < c->costly_ms + COSTLY_PAUSE_MS;
 
-	if (busy && !may_change(c, uid))
+	if (may_change(c, uid))
+		return false;
+	if (c->costly_ms && now_ms < c->costly_ms + COSTLY_PAUSE_MS)
 		return true;
 	c->costly_ms = now_ms;
 	return false;
