@@ -28,7 +28,7 @@ static void append_tinted(struct printer *p, enum tint tint, const char *text)
 		strbuf_append(&p->out, "\033[0m");
 }
 
-static char *format(const char *fmt, va_list ap)
+_printf_(1, 0) static char *format(const char *fmt, va_list ap)
 {
 	char *text;
 
