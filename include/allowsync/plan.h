@@ -15,6 +15,7 @@ struct plan_set {
 	struct element_key *adds, *deletes;
 	size_t add_count, add_capacity;
 	size_t delete_count, delete_capacity;
+	size_t left_out; /* wanted, but the set has no room for so many */
 };
 
 struct plan {
@@ -26,8 +27,8 @@ struct plan {
 #define PLAN_NULL ((struct plan){0})
 
 /* The plan's part for that set, made when it is not there yet. Valid until the next call. */
-struct plan_set *plan_for_set(struct plan *p, size_t set_index, const struct set_id *id,
-	const struct set_kind *kind);
+struct plan_set *plan_for_set(
+	struct plan *p, size_t set_index, const struct set_id *id, const struct set_kind *kind);
 void plan_add(struct plan_set *s, const struct element_key *key);
 void plan_delete(struct plan_set *s, const struct element_key *key);
 bool plan_is_empty(const struct plan *p);

@@ -82,6 +82,28 @@ static void want_key(struct target *t, const struct live *l, const struct elemen
 		plan_add(open_set(t), key);
 }
 
+/* Leaves out what would not fit. What expires has its place already. */
+static void fit(struct target *t, const struct live *l)
+{
+	struct plan_set *s = t->set;
+	size_t kept = 0;
+
+	if (!s || !t->kind->size)
+		return;
+	size_t stay = live_count(l) - s->delete_count;
+	size_t room = t->kind->size > stay ? t->kind->size - stay : 0;
+	for (size_t i = 0; i < s->add_count; i++) {
+		bool there = live_find(l, &s->adds[i]);
+		if (!there && !room) {
+			s->left_out++;
+			continue;
+		}
+		room -= !there;
+		s->adds[kept++] = s->adds[i];
+	}
+	s->add_count = kept;
+}
+
 void plan_dirty(struct plan *p, size_t set_index, const struct set_id *id,
 	const struct set_kind *kind, const struct wanted *w, const struct live *l)
 {
@@ -97,6 +119,7 @@ void plan_dirty(struct plan *p, size_t set_index, const struct set_id *id,
 		if (e && e->ours)
 			plan_delete(open_set(&t), key);
 	}
+	fit(&t, l);
 }
 
 void plan_whole(struct plan *p, size_t set_index, const struct set_id *id,
@@ -114,6 +137,7 @@ void plan_whole(struct plan *p, size_t set_index, const struct set_id *id,
 	}
 	for (size_t at = 0; (want = wanted_next(w, &at));)
 		want_key(&t, l, &want->key);
+	fit(&t, l);
 }
 
 void live_apply(struct live *l, const struct plan_set *s)

@@ -29,8 +29,10 @@ size_t live_count(const struct live *l);
 void live_clear(struct live *l);
 void live_done(struct live *l);
 
-/* Adds to `p` what the dirty keys of `w` need: wanted and not there (or ours and about to expire) is
- * added; ours and no longer wanted is deleted; what is not ours is left alone, wanted or not. */
+/* Adds to `p` what the dirty keys of `w` need: wanted and not there (or ours and about to expire)
+ * is added; ours and no longer wanted is deleted; what is not ours is left alone, wanted or not.
+ * More than the set has room for is counted instead: the kernel would refuse the deletes as well.
+ */
 void plan_dirty(struct plan *p, size_t set_index, const struct set_id *id,
 	const struct set_kind *kind, const struct wanted *w, const struct live *l);
 /* The same over the whole set. Elements of ours that nobody wants are deleted only with

@@ -247,6 +247,18 @@ static const struct plan_set *part_of(const struct plan *p, size_t set_index)
 	return NULL;
 }
 
+/* Looking again finds the room that there may be by then. */
+static void full(const struct sync *s, struct world *w, struct world_set *set, uint64_t now_ms)
+{
+	_cleanup_free_ char *why = xasprintf(
+		"it is full: not all that it should hold fits into size %u", set->kind.size);
+
+	degrade(s, w, set, now_ms, why);
+	if (!set->look_failures)
+		set->look_failures = 1;
+	look_later(set, now_ms);
+}
+
 static void committed(const struct sync *s, struct world *w, struct world_set *set,
 	const struct plan_set *part, uint32_t generation, uint64_t now_ms)
 {
@@ -257,7 +269,10 @@ static void committed(const struct sync *s, struct world *w, struct world_set *s
 	}
 	wanted_clear_dirty(&set->wanted);
 	set->plan_all = false;
-	recover(s, w, set);
+	if (part && part->left_out)
+		full(s, w, set, now_ms);
+	else
+		recover(s, w, set);
 }
 
 static void refused(

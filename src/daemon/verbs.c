@@ -216,10 +216,22 @@ static void pause_set(struct world_set *set)
 	set->plan_all = true;
 }
 
+/* Does a paused set still hold something of ours, or is that not known? */
+static bool is_unreleased(const struct world *w)
+{
+	for (size_t i = 0; i < w->set_count; i++) {
+		const struct world_set *set = &w->sets[i];
+		if (set->paused && (!set->looked || set->live.ours))
+			return true;
+	}
+	return false;
+}
+
 int engine_release(struct engine *e, const char *target)
 {
 	struct world *w = e->world;
 	struct world_set *set = target ? world_set_find(w, target) : NULL;
+	uint64_t now_ms = loop_now_ms();
 
 	if (!target) {
 		for (size_t i = 0; i < w->set_count; i++)
@@ -229,9 +241,12 @@ int engine_release(struct engine *e, const char *target)
 	} else if (!pause_vendor(w, target)) {
 		return -ENOENT;
 	}
+	/* Also a set that is not due for a look, as it failed: this cannot wait. */
+	sync_look_again(w, now_ms);
+	sync_look_due(&e->sync, w, now_ms);
 	size_t before = count_ours(w);
 	refresh_release_paused(w);
-	sync_turn(&e->sync, w, loop_now_ms());
+	sync_turn(&e->sync, w, now_ms);
 	size_t after = count_ours(w);
 	int gone = before > after ? (int)(before - after) : 0;
 	_cleanup_free_ char *m = xasprintf("released %s: %d element%s removed; paused until the "
@@ -246,5 +261,5 @@ int engine_release(struct engine *e, const char *target)
 			       .reason = "release",
 			       .config = w->config->digest,
 		       });
-	return gone;
+	return is_unreleased(w) ? -EBUSY : gone;
 }

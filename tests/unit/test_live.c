@@ -134,6 +134,35 @@ static void ours_with_a_timeout_running_is_added_again(void)
 	live_done(&l);
 }
 
+/* The kernel refuses a batch whole: what has to leave must not wait for room for others. */
+static void more_than_fits_is_left_out_and_deletes_go_ahead(void)
+{
+	const struct set_kind small = {.layout = SET_LAYOUT_ADDR, .family = FAMILY_V4, .size = 3};
+	struct wanted w = WANTED_NULL;
+	struct live l = LIVE_NULL;
+
+	put(&l, 1, true, false);
+	put(&l, 2, false, false);
+	put(&l, 3, true, true);
+	for (unsigned i = 3; i <= 6; i++)
+		hold(&w, i);
+	for (int whole = 0; whole < 2; whole++) {
+		struct plan p = PLAN_NULL;
+		if (whole)
+			plan_whole(&p, 0, &id, &small, &w, &l, true);
+		else
+			plan_dirty(&p, 0, &id, &small, &w, &l);
+		CHECK_INT(p.count, 1);
+		/* 3 is there and only becomes permanent; 1 leaves its place to another. */
+		CHECK_INT(p.sets[0].delete_count, whole ? 1 : 0);
+		CHECK_INT(p.sets[0].add_count, whole ? 2 : 1);
+		CHECK_INT(p.sets[0].left_out, whole ? 2 : 3);
+		plan_done(&p);
+	}
+	wanted_done(&w);
+	live_done(&l);
+}
+
 static void foreign_element_is_left_alone_in_every_case(void)
 {
 	struct wanted w = WANTED_NULL;
@@ -340,6 +369,7 @@ int main(void)
 	TAP_RUN(wanted_and_missing_is_added);
 	TAP_RUN(wanted_and_there_needs_nothing);
 	TAP_RUN(ours_with_a_timeout_running_is_added_again);
+	TAP_RUN(more_than_fits_is_left_out_and_deletes_go_ahead);
 	TAP_RUN(foreign_element_is_left_alone_in_every_case);
 	TAP_RUN(unwanted_and_dirty_is_deleted);
 	TAP_RUN(unwanted_and_gone_already_needs_nothing);
