@@ -14,17 +14,23 @@
 
 struct differing {
 	struct ctl *ctl;
-	bool any;
+	bool any, trouble;
 };
 
 static void on_piece(void *userdata, const struct json_t *piece)
 {
 	struct differing *d = userdata;
+	bool any = field_count(piece, "add") + field_count(piece, "delete");
 
-	if (field_count(piece, "add") + field_count(piece, "delete"))
-		d->any = true;
-	else
+	if (field_has(piece, "problem")) {
+		_cleanup_free_ char *set = text_escape(field_text(piece, "set"));
+		_cleanup_free_ char *problem = text_escape(field_text(piece, "problem"));
+		fprintf(stderr, "allowsyncctl: set %s: %s\n", set, problem);
+		d->trouble = true;
+	} else if (!any) {
 		return;
+	}
+	d->any = d->any || any;
 	if (d->ctl->json != JSON_MODE_OFF)
 		client_print_json(d->ctl, piece);
 	else
@@ -40,6 +46,8 @@ int verb_diff(struct ctl *c, int argc, char **argv)
 	/* A status below 3 is taken: it speaks of the difference. */
 	if (r)
 		return r < CTL_NOT_RUNNING || r == EX_OSERR ? CTL_TROUBLE : r;
+	if (d.trouble)
+		return CTL_TROUBLE;
 	return d.any ? CTL_NO : CTL_OK;
 }
 

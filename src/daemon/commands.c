@@ -311,6 +311,24 @@ static void add_pieces(
 	}
 }
 
+/* No difference must not be read out of a set that nobody could look at. */
+static void add_problems(json_t *items, const struct world *w, const struct plan *p)
+{
+	for (size_t i = 0; i < w->set_count; i++) {
+		const struct world_set *set = &w->sets[i];
+		bool trouble = set->look_ms;
+		for (size_t j = 0; j < p->count; j++)
+			trouble |= p->sets[j].set_index == i && p->sets[j].left_out;
+		if (!trouble)
+			continue;
+		json_t *object = json_pack("{s:[], s:[]}", "add", "delete");
+		show_put_text(object, "set", set->text);
+		show_put_text(
+			object, "problem", set->degraded ? set->degraded : "cannot be looked at");
+		json_array_append_new(items, object);
+	}
+}
+
 static void do_diff(struct commands *c, struct control_call *call)
 {
 	_cleanup_(plan_done) struct plan p = PLAN_NULL;
@@ -326,6 +344,7 @@ static void do_diff(struct commands *c, struct control_call *call)
 		add_pieces(items, s, s->deletes, s->delete_count, false);
 		add_pieces(items, s, s->adds, s->add_count, true);
 	}
+	add_problems(items, engine_world(c->engine), &p);
 	if (!json_array_size(items))
 		json_array_append_new(items, json_pack("{s:[], s:[]}", "add", "delete"));
 	list_items(c, call, items);
