@@ -78,7 +78,8 @@ def make(build, count):
             return False
     status, out = run(["ninja", "-C", where], 300)
     if status != 0:
-        count.add(f"build {build}", "failed", out)
+        first = out.find("FAILED: ")
+        count.add(f"build {build}", "failed", out[first:first + 4000] if first >= 0 else out)
         return False
     say(f"built {build} in {time.monotonic() - start:.0f} s")
     return True
@@ -132,7 +133,7 @@ def run_c(build, selected, count):
 
     def one(t):
         env = dict(t["env"], **(SANITIZERS if build == "asan" else {}))
-        return run(t["cmd"], (t["timeout"] or 60) * 4, env, t["workdir"] or build_dir(build))
+        return run(t["cmd"], (t["timeout"] or 60) * (2 if build == "asan" else 1), env, t["workdir"] or build_dir(build))
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for t, (status, out) in zip(tests, pool.map(one, tests)):
@@ -161,26 +162,25 @@ def run_lint(selected, count):
 
 def netns_files(suite):
     files = [f for f in sorted(os.listdir(NETNS)) if re.fullmatch(r"test_\w+\.py", f)]
-    return [f for f in files if (f == "test_service.py") == (suite == "service")]
+    return [f for f in files if (f == "test_systemd.py") == (suite == "service")]
 
 
-def run_pytest(suite, patterns, extended, count):
-    """pytest in namespaces of its own: whatever a test leaves running ends with the first process."""
+def run_pytest(suite, words, extended, count):
+    """pytest in namespaces of its own: whatever a test leaves running ends with the first process.
+    `words`: files or tests; none: all."""
     files = netns_files(suite)
-    words = [p for p in patterns if p not in SUITES + EXTENDED]
     named = [f for f in files if f[:-3] in words or f in words]
-    rest = [w for w in words if w not in named and w + ".py" not in named]
+    tests = [w for w in words if w.startswith("test_") and w + ".py" not in files and w not in files]
     cmd = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
            "--propagation", "private", "/usr/bin/python3", "-m", "pytest", "-q", "-rN",
            "-p", "no:cacheprovider", "--color=no"]
     if subprocess.run(["/usr/bin/python3", "-c", "import xdist"], stderr=subprocess.DEVNULL,
                       check=False).returncode == 0 and suite == "netns":
         cmd += ["-n", "4", "--dist", "load"]
-    if words and suite not in patterns:
-        if rest:
-            cmd += ["-k", " or ".join(re.sub(r"\W", "_", w) for w in rest)]
-        elif not named:
-            return 0
+    if tests:
+        # -k takes parts of names, of files as well.
+        cmd += ["-k", " or ".join(tests + [f[:-3] for f in named])]
+        named = []
     with tempfile.TemporaryDirectory(prefix="allowsyncd-tests.") as d:
         xml = os.path.join(d, "junit.xml")
         cmd += [f"--junitxml={xml}"] + [os.path.join(NETNS, f) for f in (named or files)]
@@ -188,8 +188,6 @@ def run_pytest(suite, patterns, extended, count):
                    ALLOWSYNCD_BUILD_PLAIN=build_dir("gcc"), PYTHONDONTWRITEBYTECODE="1",
                    ALLOWSYNCD_EXTENDED="1" if extended else "")
         status, out = run(cmd, PYTEST_SECONDS * (3 if extended else 1), env)
-        if status == 5 and words and suite not in patterns:
-            return 0  # nothing of that name here
         cases = failed = 0
         if os.path.exists(xml):
             for case in ElementTree.parse(xml).getroot().iter("testcase"):
@@ -211,7 +209,7 @@ def run_pytest(suite, patterns, extended, count):
             count.add(f"{suite} (pytest)", "failed", "timed out\n" + out)
         elif (status != 0 and not failed) or not cases:
             count.add(f"{suite} (pytest)", "failed", f"status {status}, {cases} tests\n{out}")
-        return max(cases, 1)
+        return cases
 
 
 def run_bench(count):
@@ -219,6 +217,15 @@ def run_bench(count):
     print(out, end="")
     count.add("bench", "passed" if status == 0 else "failed", out)
     return 1
+
+
+def python_names(*suites):
+    """What a word may be that means tests of pytest, in these suites."""
+    names = set(suites)
+    for f in [f for s in suites for f in netns_files(s)]:
+        with open(os.path.join(NETNS, f), encoding="utf-8") as h:
+            names |= {f, f[:-3], *re.findall(r"^def (test_\w+)", h.read(), re.M)}
+    return names
 
 
 def list_tests(extended):
@@ -267,10 +274,11 @@ def main():
     start = time.monotonic()
     count = Count()
     only_c = all(w in C_SUITES for w in what)
-    only_py = all(w in ("netns", "service") for w in what)
-    builds = ["gcc", "asan"] if only_py else list(BUILDS)
+    only_py = all(w in python_names("netns", "service") for w in what)
+    only_lint = all(w in ["lint"] + lint_checks() for w in what)
+    builds = ["gcc", "asan"] if only_py else ["gcc"] if only_lint else list(BUILDS)
     built = [b for b in builds if make(b, count)]
-    for b in built if not only_py else []:
+    for b in built if not only_py and not only_lint else []:
         n = run_c(b, selected, count)
         for s in C_SUITES:
             if s in what and not any(t["suite"] == s for t in c_tests(b)):
@@ -280,12 +288,13 @@ def main():
         say("lint done")
     words = [w for w in what if w not in SUITES + EXTENDED]
     for suite in ("netns", "service"):
-        if suite in what or any(not found[w] for w in words):
+        mine = [w for w in words if w in python_names(suite)]
+        if suite in what or mine:
             if not {"gcc", "asan"} <= set(built):
                 count.add(suite, "failed", "not run: a build is missing")
                 continue
-            n = run_pytest(suite, what, args.extended, count)
-            for w in words if n else []:
+            n = run_pytest(suite, [] if suite in what else mine, args.extended, count)
+            for w in mine:
                 found[w] += 1
             say(f"{suite}: {n} tests")
     if "bench" in what:
