@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <time.h>
 
+struct event;
 struct json_t;
 struct owner;
 struct resolver;
@@ -39,3 +40,4 @@ struct json_t *show_set(
 	const struct world *w, const struct show_context *c, const struct world_set *set);
 struct json_t *show_name(const struct world *w, const struct show_context *c, const struct name *n);
 struct json_t *show_address(const struct show_context *c, const struct name_address *a);
+struct json_t *show_event(const struct event *e);
