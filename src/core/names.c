@@ -173,7 +173,7 @@ static void move_family(struct names *n, struct name_family *to, struct names *o
 	family_done(to);
 	*to = *from;
 	to->name = name;
-	to->in_flight = false;
+	to->in_flight = to->ask_again = false;
 	*from = (struct name_family){.name = from->name, .family = from->family};
 
 	/* The new bounds count from the last answer on; but nobody waits longer than before. */
@@ -220,7 +220,9 @@ struct name_family *names_take_due(struct names *n, uint64_t now_ms)
 
 void names_ask_now(struct names *n, struct name_family *f, uint64_t now_ms)
 {
-	if (!f->in_flight && f->ask.due_ms > now_ms)
+	if (f->in_flight)
+		f->ask_again = true;
+	else if (f->ask.due_ms > now_ms)
 		heap_set(&n->asks, &f->ask, now_ms);
 }
 
@@ -255,6 +257,15 @@ static void note_chain(struct name_family *f, const struct answer *a)
 	strbuf_done(&b);
 }
 
+/* What the other family's NODATA of before is worth only a new one can tell. */
+static void ask_other_again(struct names *n, struct name_family *f, uint64_t now_ms)
+{
+	struct name_family *other = other_family(f);
+
+	if (!f->answered && has_outcome(other, ANSWER_NODATA) && !other->in_flight)
+		names_ask_now(n, other, now_ms);
+}
+
 static void apply_addresses(struct names *n, struct name_family *f, const struct answer *a,
 	uint64_t now_ms, struct name_changes *changes)
 {
@@ -268,6 +279,7 @@ static void apply_addresses(struct names *n, struct name_family *f, const struct
 	lifetimes_merge(f, a, now_ms, changes);
 	set_leave(n, f);
 	note_chain(f, a);
+	ask_other_again(n, f, now_ms);
 	f->answered = true;
 	f->answered_ms = now_ms;
 	f->ttl_s = a->ttl_s;
@@ -294,12 +306,14 @@ void names_apply(struct names *n, struct name_family *f, const struct answer *a,
 {
 	enum answer_outcome outcome = a->outcome;
 	uint64_t delay_ms;
+	bool again = f->ask_again;
 
 	/* Must not be; to take it for an answer would begin to empty the name. */
 	if (outcome == ANSWER_OK && !a->count)
 		outcome = ANSWER_NODATA;
-	f->in_flight = false;
+	f->in_flight = f->ask_again = false;
 	f->asked = true;
+	f->nodata_beside = outcome == ANSWER_NODATA && other_family(f)->answered;
 	f->asked_ms = now_ms;
 	f->outcome = outcome;
 	if (server)
@@ -322,7 +336,7 @@ void names_apply(struct names *n, struct name_family *f, const struct answer *a,
 		break;
 	}
 	note_health(f, now_ms);
-	heap_set(&n->asks, &f->ask, now_ms + delay_ms);
+	heap_set(&n->asks, &f->ask, again ? now_ms : now_ms + delay_ms);
 }
 
 /* Whether an answer is so near that an address should wait for it. */
@@ -391,5 +405,5 @@ uint64_t names_failing_since_ms(const struct name *name)
 
 bool name_family_is_known(const struct name_family *f)
 {
-	return f->answered || (has_outcome(f, ANSWER_NODATA) && other_family(f)->answered);
+	return f->answered || f->nodata_beside;
 }

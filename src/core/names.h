@@ -31,9 +31,11 @@ struct name_family {
 	size_t count, capacity;
 	enum answer_outcome outcome; /* of the last answer; meaningless before the first */
 	bool in_flight;
+	bool ask_again;   /* as soon as the one under way is answered */
 	bool asked;       /* any outcome has come */
 	bool answered;    /* an OK answer has come, in this process or before a reload */
 	uint64_t asked_ms, answered_ms; /* when the last outcome came, and the last OK one */
+	bool nodata_beside; /* the last one was NODATA, after an OK one of the other family */
 	/* 0: the last answer was one. NODATA is none only where there were addresses before and the
 	 * other family has no OK answer either. */
 	uint64_t failing_since_ms;
@@ -111,7 +113,8 @@ void names_carry_over(struct names *n, struct names *old, uint64_t now_ms);
 uint64_t names_next_ms(const struct names *n);
 /* The next one to ask, marked as under way, or NULL. */
 struct name_family *names_take_due(struct names *n, uint64_t now_ms);
-/* Ask as soon as possible, whatever the clock says. */
+/* Ask as soon as possible, whatever the clock says; and once more when a question is under way, which
+ * may have been answered already with what was true before. */
 void names_ask_now(struct names *n, struct name_family *f, uint64_t now_ms);
 /* The answer to a question that was taken (one that comes twice or late does no harm). Adds what
  * enters to `changes`; what an OK answer lacks begins to linger (with linger 0 it leaves at once);
@@ -132,6 +135,7 @@ const char *name_health_name(enum name_health h);
 uint64_t names_failing_since_ms(const struct name *name);
 const struct name_address *name_address_find(const struct name_family *f, const struct addr *a);
 /* Has DNS said yet what this name holds? True after an OK answer; a family without addresses also
- * counts when the other family has an OK answer. NXDOMAIN is no such word: it removes nothing. */
+ * counts when the other family had an OK answer before (a NODATA from when nothing worked is asked
+ * for once more). NXDOMAIN is no such word: it removes nothing. */
 bool name_family_is_known(const struct name_family *f);
 void name_changes_done(struct name_changes *c);

@@ -77,6 +77,7 @@ static void on_reply(void *userdata, const struct resolver_reply *reply)
 	struct question *q = reply->cookie;
 	struct name *n = names_find(&e->world->names, q->name);
 	struct answer a = ANSWER_NULL;
+	bool again = n && n->families[q->family].ask_again;
 
 	if (n) {
 		if (reply->status == RESOLVER_ANSWERED)
@@ -86,7 +87,10 @@ static void on_reply(void *userdata, const struct resolver_reply *reply)
 		apply_answer(e, &n->families[q->family], &a, reply->server);
 		answer_done(&a);
 	}
-	waits_on_reply(&e->waits, q->name, q->family);
+	/* Whoever waits came when this question was under way: what changed since is in the next.
+	 */
+	if (!again)
+		waits_on_reply(&e->waits, q->name, q->family);
 	question_free(q);
 }
 

@@ -298,8 +298,16 @@ static void known_is_what_dns_has_spoken_about(void)
 	CHECK(!name_family_is_known(a) && !name_family_is_known(aaaa));
 	negative(aaaa, ANSWER_NODATA, 60);
 	CHECK(!name_family_is_known(aaaa));
+	/* It may be from when nothing worked: it counts when it is said again, which is asked at
+	 * once.
+	 */
 	ANSWER(a, 60, 1);
-	CHECK(name_family_is_known(a) && name_family_is_known(aaaa));
+	CHECK(name_family_is_known(a) && !name_family_is_known(aaaa));
+	CHECK(names_take_due(&names, now) == aaaa);
+	negative(aaaa, ANSWER_NODATA, 60);
+	CHECK(name_family_is_known(aaaa));
+	ANSWER(a, 60, 1);
+	CHECK(!names_take_due(&names, now));
 	fail_with(a, ANSWER_TIMEOUT);
 	CHECK(name_family_is_known(a) && name_family_is_known(aaaa));
 	fail_with(aaaa, ANSWER_NXDOMAIN);
@@ -317,13 +325,26 @@ static void asking_now_comes_before_the_clock_but_not_twice(void)
 
 	while (names_take_due(&names, now))
 		;
-	names_ask_now(&names, f, now); /* under way already */
-	CHECK(!names_take_due(&names, now));
 	ANSWER(f, 300, 1);
 	CHECK(!names_take_due(&names, now));
 	names_ask_now(&names, f, now);
 	CHECK(names_next_ms(&names) == now);
 	CHECK(names_take_due(&names, now) == f);
+	CHECK(!names_take_due(&names, now));
+}
+
+static void asking_now_while_under_way_asks_once_more(void)
+{
+	struct name_family *f = &begin("a.example.com", defaults)->families[FAMILY_V4];
+
+	while (names_take_due(&names, now))
+		;
+	names_ask_now(&names, f, now);
+	names_ask_now(&names, f, now);
+	CHECK(!names_take_due(&names, now));
+	ANSWER(f, 300, 1);
+	CHECK(names_take_due(&names, now) == f);
+	ANSWER(f, 300, 1);
 	CHECK(!names_take_due(&names, now));
 }
 
@@ -393,6 +414,7 @@ int main(void)
 	TAP_RUN(health_has_names);
 	TAP_RUN(known_is_what_dns_has_spoken_about);
 	TAP_RUN(asking_now_comes_before_the_clock_but_not_twice);
+	TAP_RUN(asking_now_while_under_way_asks_once_more);
 	TAP_RUN(late_and_double_answers_do_no_harm);
 	TAP_RUN(chain_and_server_of_the_answer_are_kept);
 	reset();
