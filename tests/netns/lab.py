@@ -214,7 +214,7 @@ class Daemon:
 
     def _write_time(self):
         with open(self.fake_time + ".new", "w", encoding="ascii") as f:
-            f.write(f"+{self.offset}\n")
+            f.write(f"{self.offset:+d}\n")
         os.rename(self.fake_time + ".new", self.fake_time)
 
     def jump(self, seconds):

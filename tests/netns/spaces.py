@@ -88,8 +88,9 @@ class Node:
     def end(self, p, sig=signal.SIGTERM, timeout=10):
         """Ends a process of popen() and gives its status."""
         if p.poll() is None:
-            p.send_signal(sig)
+            # First: later it would reach a leak check at exit, which waits for ever then.
             p.send_signal(signal.SIGCONT)
+            p.send_signal(sig)
         try:
             status = p.wait(timeout)
         except subprocess.TimeoutExpired:

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Configurations and steps that several tests share.
+
+The daemon asks the authoritative server itself, and `allowsyncctl resolve` makes it ask now: what
+changed in DNS is in the sets when that returns, whatever the TTL, and no test has to wait for one.
+"""
+import json
+
+from lab import DNS4
+from spaces import wait_until
+
+
+def resolver(linger="0", server=DNS4, **more):
+    keys = "".join(f"{k.replace('_', '-')} = {v}\n" for k, v in more.items())
+    return f"[resolver]\nserver = {server}\nrefresh-min = 1s\nlinger = {linger}\n{keys}\n"
+
+
+def vendors(*names):
+    return "".join(f"[vendor {n}]\n" for n in names)
+
+
+def sets(*lines, table="filter"):
+    """[set] sections from "name vendor, vendor..." lines; the section is called like the set."""
+    text = ""
+    for line in lines:
+        name, takes = line.split(" ", 1)
+        text += f"[set {name}]\nfamily = inet\ntable = {table}\nset = {name}\nvendor = {takes}\n"
+    return text
+
+
+def profile(*endpoints, title="Test"):
+    """endpoints: dicts of keys, values maybe lists; the default service is tcp/443."""
+    text = f"[profile]\ntitle = {title}\n"
+    for i, e in enumerate(endpoints):
+        text += f"[endpoint {e.get('endpoint', f'e{i}')}]\n"
+        for key, value in {"allow": "tcp/443", **e}.items():
+            for v in value if isinstance(value, list) else [value]:
+                text += f"{key} = {v}\n" if key != "endpoint" else ""
+    return text
+
+
+def table(*declarations, name="filter"):
+    """A table of sets that no rule uses: they may be deleted and made anew."""
+    return f"table inet {name} {{\n" + "".join(f"\tset {d}\n" for d in declarations) + "}\n"
+
+
+ADDR4 = "{ type ipv4_addr; }"
+ADDR6 = "{ type ipv6_addr; }"
+PORTS4 = "{ type ipv4_addr . inet_proto . inet_service; }"
+PORTS6 = "{ type ipv6_addr . inet_proto . inet_service; }"
+
+
+def resolve(daemon, *names):
+    """Asks DNS and waits for the answers."""
+    r = daemon.ctl("resolve", *names)
+    assert r.returncode in (0, 1), r.stdout
+    return r
+
+
+def turn(daemon):
+    """When this returns the daemon has looked at its clock and done what was due."""
+    daemon.ctl("--json=short", "status")
+
+
+def ctl_json(daemon, *words):
+    """The objects that a verb prints."""
+    r = daemon.ctl("--json=short", *words)
+    return [json.loads(line) for line in r.stdout.splitlines() if line.startswith("{")]
+
+
+def status(daemon):
+    return ctl_json(daemon, "status")[0]
+
+
+def set_of(daemon, name):
+    """What `sets` says of one of them, by its section."""
+    return next(s for s in ctl_json(daemon, "sets") if s.get("name") == name)
+
+
+def name_of(daemon, name):
+    return ctl_json(daemon, "show", name)[0]
+
+
+def becomes(predicate, what, timeout=20):
+    return wait_until(predicate, timeout, what)
+
+
+def replay(entries, start=None):
+    """The content of each set that `changed` entries come to: {"inet filter x": {elements}}."""
+    content = {k: set(v) for k, v in (start or {}).items()}
+    for e in entries:
+        if e.get("ALLOWSYNC_EVENT") != "changed":
+            continue
+        elements = content.setdefault(e["ALLOWSYNC_SET"], set())
+        added, removed = (set(filter(None, e.get(f"ALLOWSYNC_{k}", "").split(", ")))
+                          for k in ("ADDED", "REMOVED"))
+        elements -= removed
+        elements |= added
+    return content
