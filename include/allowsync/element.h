@@ -59,8 +59,8 @@ bool element_key_decode(const struct set_kind *kind, const struct element_key *k
 	struct addr *ret_addr, uint8_t *ret_protocol, uint16_t *ret_port);
 /* In nft's syntax: "192.0.2.1", "192.0.2.1 . tcp . 443"; in hex when it does not fit the kind.
  * Returns `text`, which has room for ELEMENT_TEXT_SIZE. */
-const char *element_key_format(const struct set_kind *kind, const struct element_key *key,
-	char *text);
+const char *element_key_format(
+	const struct set_kind *kind, const struct element_key *key, char *text);
 
 /* The keys that one address with these services means in a set of that kind, without duplicates:
  * one for SET_LAYOUT_ADDR, one a port for SET_LAYOUT_ADDR_PROTO_SERVICE; none when the family is
@@ -74,8 +74,8 @@ unsigned element_ports_in_all(const struct service *services, size_t count);
 /* NULL when the kind holds this service, given that all ports of the endpoint together are
  * `ports_in_all` (element_ports_in_all()); else why not ("an ICMP type has no port"; static text).
  * A kind that is not known refuses nothing: the set as a whole is the trouble then. */
-const char *set_kind_refuses(const struct set_kind *kind, const struct service *s,
-	unsigned ports_in_all);
+const char *set_kind_refuses(
+	const struct set_kind *kind, const struct service *s, unsigned ports_in_all);
 
 /* The comment by which we know our own elements. */
 #define ELEMENT_TAG "allowsyncd"

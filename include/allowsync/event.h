@@ -9,24 +9,24 @@
 enum event_kind {
 	EVENT_STARTED,
 	EVENT_STOPPED,
-	EVENT_CHANGED,          /* elements of one set, for one owner */
-	EVENT_RELOADED,         /* new configuration in force */
-	EVENT_RELOAD_REFUSED,   /* the old one stays */
-	EVENT_CONFIG_BROKEN,    /* at start: nothing to run */
-	EVENT_CONFIG_DIAG,      /* one error or warning in it */
-	EVENT_NAME_FAILING,     /* a name that resolved before stopped */
+	EVENT_CHANGED,        /* elements of one set, for one owner */
+	EVENT_RELOADED,       /* new configuration in force */
+	EVENT_RELOAD_REFUSED, /* the old one stays */
+	EVENT_CONFIG_BROKEN,  /* at start: nothing to run */
+	EVENT_CONFIG_DIAG,    /* one error or warning in it */
+	EVENT_NAME_FAILING,   /* a name that resolved before stopped */
 	EVENT_NAME_RECOVERED,
-	EVENT_NAME_NEVER,       /* a name that has never resolved: a note */
-	EVENT_ANSWER_REFUSED,   /* an answer that is not used */
-	EVENT_SET_DEGRADED,     /* missing, unusable, full */
+	EVENT_NAME_NEVER,     /* a name that has never resolved: a note */
+	EVENT_ANSWER_REFUSED, /* an answer that is not used */
+	EVENT_SET_DEGRADED,   /* missing, unusable, full */
 	EVENT_SET_RECOVERED,
 	EVENT_SET_ENTRY_REFUSED, /* an entry that the set cannot hold */
-	EVENT_SET_MIXED,        /* endpoints of different services in a plain address set */
-	EVENT_FOREIGN,          /* elements that are not ours */
+	EVENT_SET_MIXED,         /* endpoints of different services in a plain address set */
+	EVENT_FOREIGN,           /* elements that are not ours */
 	EVENT_COMMIT_FAILED,
 	EVENT_RELEASED,
-	EVENT_RESOLVER,         /* the list of servers is empty, or changed */
-	EVENT_CONTROL_FAILED,   /* the control socket cannot be had */
+	EVENT_RESOLVER,       /* the list of servers is empty, or changed */
+	EVENT_CONTROL_FAILED, /* the control socket cannot be had */
 	EVENT_KIND_COUNT,
 };
 
@@ -36,7 +36,7 @@ struct event {
 	int priority;        /* LOG_ERR ... LOG_INFO */
 	const char *message; /* a sentence, plain ASCII */
 	const char *vendor, *endpoint, *name;
-	const char *set;     /* "inet filter voip4" */
+	const char *set;             /* "inet filter voip4" */
 	const char *added, *removed; /* elements in nft's syntax, separated by ", " */
 	uint32_t ttl_s;
 	const char *reason;  /* "answer", "linger", "reload", "release", "refill", "static", ... */

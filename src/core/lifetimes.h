@@ -1,6 +1,7 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The addresses of one name and family: which enter, which linger, which leave. names.c says when. */
+/* The addresses of one name and family: which enter, which linger, which leave. names.c says when.
+ */
 #include "core/names.h"
 
 /* What an OK answer makes of them. */

@@ -15,10 +15,10 @@
 struct owner {
 	const char *vendor;
 	const struct endpoint *endpoint;
-	const char *name;  /* NULL: static */
+	const char *name; /* NULL: static */
 	size_t set_index;
-	bool paused;       /* released: wants nothing until resumed */
-	bool retired;      /* of a configuration that is gone: only named, never wants */
+	bool paused;  /* released: wants nothing until resumed */
+	bool retired; /* of a configuration that is gone: only named, never wants */
 };
 
 struct want {
@@ -50,8 +50,8 @@ struct wanted {
 bool wanted_hold(struct wanted *w, const struct element_key *key, struct owner *o,
 	const char *reason, uint32_t ttl_s);
 /* True when that was the last owner. Letting go of what one does not hold is no error. */
-bool wanted_release(struct wanted *w, const struct element_key *key, struct owner *o,
-	const char *reason);
+bool wanted_release(
+	struct wanted *w, const struct element_key *key, struct owner *o, const char *reason);
 /* NULL when nobody wants it. */
 const struct want *wanted_find(const struct wanted *w, const struct element_key *key);
 const struct want *wanted_next(const struct wanted *w, size_t *at);
