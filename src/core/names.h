@@ -27,13 +27,14 @@ struct name_family {
 	enum family family;
 	struct heap_item ask;   /* in names.asks unless a question is under way */
 	struct heap_item leave; /* in names.leaves while any address lingers: the earliest */
-	struct name_address *addresses; /* sorted by addr_cmp: those DNS gives and those that linger */
+	struct name_address
+		*addresses; /* sorted by addr_cmp: those DNS gives and those that linger */
 	size_t count, capacity;
 	enum answer_outcome outcome; /* of the last answer; meaningless before the first */
 	bool in_flight;
-	bool ask_again;   /* as soon as the one under way is answered */
-	bool asked;       /* any outcome has come */
-	bool answered;    /* an OK answer has come, in this process or before a reload */
+	bool ask_again; /* as soon as the one under way is answered */
+	bool asked;     /* any outcome has come */
+	bool answered;  /* an OK answer has come, in this process or before a reload */
 	uint64_t asked_ms, answered_ms; /* when the last outcome came, and the last OK one */
 	bool nodata_beside; /* the last one was NODATA, after an OK one of the other family */
 	/* 0: the last answer was one. NODATA is none only where there were addresses before and the
@@ -41,11 +42,12 @@ struct name_family {
 	uint64_t failing_since_ms;
 	unsigned failures; /* in a row, without any answer: what the back-off rests on */
 	uint32_t ttl_s;    /* of the last OK answer */
-	/* Largest TTL of the running hour and of the one before: what the default linger rests on. */
+	/* Largest TTL of the running hour and of the one before: what the default linger rests on.
+	 */
 	uint32_t ttl_max_s, ttl_max_before_s;
 	uint64_t ttl_max_ms; /* when the running hour began */
-	char *chain;  /* "a.example -> b.example", of the last OK answer; NULL: none */
-	char *server; /* who gave the last answer; NULL before it */
+	char *chain;         /* "a.example -> b.example", of the last OK answer; NULL: none */
+	char *server;        /* who gave the last answer; NULL before it */
 };
 
 struct name {
@@ -77,15 +79,15 @@ struct name_changes {
 #define NAME_CHANGES_NULL ((struct name_changes){0})
 
 enum {
-	NAMES_JITTER_MAX_MS = 500,      /* late by at most min(5 %, this) */
-	NAMES_LINGER_MIN_S = 60,        /* bounds of the default linger */
+	NAMES_JITTER_MAX_MS = 500, /* late by at most min(5 %, this) */
+	NAMES_LINGER_MIN_S = 60,   /* bounds of the default linger */
 	NAMES_LINGER_MAX_S = 3600,
-	NAMES_TTL_MEMORY_S = 3600,      /* what "lately" means for the largest TTL */
-	NAMES_LEAVE_GRACE_MS = 1000,    /* an end of linger waits so long for an answer under way */
-	NAMES_RETRY_FIRST_MS = 1000,    /* after a failure, then doubled */
+	NAMES_TTL_MEMORY_S = 3600,   /* what "lately" means for the largest TTL */
+	NAMES_LEAVE_GRACE_MS = 1000, /* an end of linger waits so long for an answer under way */
+	NAMES_RETRY_FIRST_MS = 1000, /* after a failure, then doubled */
 	NAMES_RETRY_MAX_MS = 60000,
-	NAMES_NEGATIVE_S = 60,          /* ask again after NODATA and NXDOMAIN that came without SOA */
-	NAMES_ADDRESSES_MAX = 4096,     /* of one name and family; above it what lingers goes first */
+	NAMES_NEGATIVE_S = 60,      /* ask again after NODATA and NXDOMAIN that came without SOA */
+	NAMES_ADDRESSES_MAX = 4096, /* of one name and family; above it what lingers goes first */
 };
 
 /* Judged by A, and by AAAA only for names that never gave an A: trouble with AAAA beside a good A
@@ -101,8 +103,8 @@ void names_init(struct names *n, uint64_t seed);
 void names_done(struct names *n);
 /* The name (normalized text), made and due at once when it is new; both families are asked. Bounds
  * of a name wanted twice: the shorter refresh and revocation, the longer linger. */
-struct name *names_add(struct names *n, const char *text, const struct config_bounds *bounds,
-	uint64_t now_ms);
+struct name *names_add(
+	struct names *n, const char *text, const struct config_bounds *bounds, uint64_t now_ms);
 struct name *names_find(const struct names *n, const char *text);
 struct name *names_next(const struct names *n, size_t *at);
 /* Moves the state of every name that both know (addresses, clocks, what was answered) from `old`
@@ -113,18 +115,18 @@ void names_carry_over(struct names *n, struct names *old, uint64_t now_ms);
 uint64_t names_next_ms(const struct names *n);
 /* The next one to ask, marked as under way, or NULL. */
 struct name_family *names_take_due(struct names *n, uint64_t now_ms);
-/* Ask as soon as possible, whatever the clock says; and once more when a question is under way, which
- * may have been answered already with what was true before. */
+/* Ask as soon as possible, whatever the clock says; and once more when a question is under way,
+ * which may have been answered already with what was true before. */
 void names_ask_now(struct names *n, struct name_family *f, uint64_t now_ms);
 /* The answer to a question that was taken (one that comes twice or late does no harm). Adds what
  * enters to `changes`; what an OK answer lacks begins to linger (with linger 0 it leaves at once);
  * every other outcome removes nothing: NODATA and NXDOMAIN are asked again after their own TTL, the
  * rest with back-off. `server` may be NULL: nobody answered. */
-void names_apply(struct names *n, struct name_family *f, const struct answer *a,
-	const char *server, uint64_t now_ms, struct name_changes *changes);
+void names_apply(struct names *n, struct name_family *f, const struct answer *a, const char *server,
+	uint64_t now_ms, struct name_changes *changes);
 /* Adds to `changes` every address whose linger has run out. While the family's next answer is under
- * way or about to be asked for, it waits for that, up to NAMES_LEAVE_GRACE_MS: an address that comes
- * back with every second answer must not blink. */
+ * way or about to be asked for, it waits for that, up to NAMES_LEAVE_GRACE_MS: an address that
+ * comes back with every second answer must not blink. */
 void names_expire(struct names *n, uint64_t now_ms, struct name_changes *changes);
 /* How long an address of that name would linger now. */
 uint64_t names_linger_ms(const struct name_family *f, uint64_t now_ms);
