@@ -26,17 +26,17 @@ struct config_resolver {
 
 /* When names are asked again, and how long an address stays that DNS no longer gives. */
 struct config_bounds {
-	uint32_t refresh_min_s; /* default 5 */
-	uint32_t refresh_max_s; /* default 3600 */
-	int64_t linger_s;       /* -1: the design's default, from the TTLs seen */
+	uint32_t refresh_min_s;   /* default 5 */
+	uint32_t refresh_max_s;   /* default 3600 */
+	int64_t linger_s;         /* -1: the design's default, from the TTLs seen */
 	uint32_t revoke_within_s; /* 0: not asked for */
 };
 
 /* What one endpoint of a vendor comes to, after choice and expansion. */
 struct config_endpoint {
 	const struct endpoint *endpoint;
-	struct strings names;           /* exact, normalized, without duplicates */
-	struct strings wildcards;       /* "*.example.com" */
+	struct strings names;     /* exact, normalized, without duplicates */
+	struct strings wildcards; /* "*.example.com" */
 	struct profile_address *addresses;
 	size_t address_count, address_capacity;
 };
@@ -91,7 +91,7 @@ enum {
 
 struct config_vendor *config_vendor_find(const struct config *c, const char *name);
 /* Does this set take that endpoint of that vendor? */
-bool config_set_takes(const struct config_set *s, const struct config_vendor *v,
-	const struct config_endpoint *e);
+bool config_set_takes(
+	const struct config_set *s, const struct config_vendor *v, const struct config_endpoint *e);
 /* Takes NULL; returns NULL. */
 struct config *config_free(struct config *c);

@@ -34,17 +34,17 @@ struct profile_address {
 struct endpoint {
 	char *name;
 	struct source at;
-	struct strings roles;         /* none: part of every role */
-	struct strings regions;       /* none: part of every region */
+	struct strings roles;   /* none: part of every role */
+	struct strings regions; /* none: part of every region */
 	enum direction direction;
-	bool by_default;              /* default = no: only when asked for by name */
-	struct profile_texts names;   /* as written; may hold {1..4}, {a|b}, {region}, {variable} */
+	bool by_default;            /* default = no: only when asked for by name */
+	struct profile_texts names; /* as written; may hold {1..4}, {a|b}, {region}, {variable} */
 	struct profile_texts addresses; /* as written: an address, prefix, range, or {variable} */
-	bool any;                     /* address = any */
+	bool any;                       /* address = any */
 	struct service *services;
 	size_t service_count, service_capacity;
-	char *replaced_by;            /* a name; NULL: not deprecated */
-	char *inferred;               /* why, when the page does not state it; NULL: stated */
+	char *replaced_by; /* a name; NULL: not deprecated */
+	char *inferred;    /* why, when the page does not state it; NULL: stated */
 	struct strings notes;
 	struct strings warnings; /* said whenever the endpoint is chosen */
 };
@@ -53,7 +53,7 @@ struct profile_variable {
 	char *name;
 	char *title;
 	bool is_address; /* kind = address: addresses, prefixes, ranges */
-	bool is_host;    /* kind = host: these, or DNS names; neither: kind = text, a part of a name */
+	bool is_host; /* kind = host: these, or DNS names; neither: kind = text, a part of a name */
 	struct source at;
 };
 
@@ -63,8 +63,8 @@ struct profile {
 	char *title, *page, *read;
 	struct strings roles, default_roles; /* default-role: taken when the admin names none */
 	struct strings regions;
-	uint32_t refresh_max_s;              /* 0: not said */
-	uint32_t revoke_within_s;            /* 0: not said */
+	uint32_t refresh_max_s;                        /* 0: not said */
+	uint32_t revoke_within_s;                      /* 0: not said */
 	uint32_t tcp_timeout_min_s, udp_timeout_min_s; /* 0: not said */
 	struct strings notes;
 	struct profile_variable *variables;

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 /* Destructors for locals: `_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;` */
-#define _cleanup_(fn) __attribute__((cleanup(fn)))
-#define _cleanup_free_ _cleanup_(mem_freep)
+#define _cleanup_(fn)       __attribute__((cleanup(fn)))
+#define _cleanup_free_      _cleanup_(mem_freep)
 #define _printf_(fmt, args) __attribute__((format(printf, fmt, args)))
 
 void *xmalloc(size_t size);
@@ -25,5 +25,5 @@ void *mem_grow(void *array, size_t *capacity, size_t count, size_t item_size);
 #define VEC_GROW(array, capacity, count)                                                           \
 	((array) = mem_grow((array), &(capacity), (count), sizeof(*(array))))
 
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
+#define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))

@@ -6,8 +6,8 @@
 
 /* How the builder gets a profile: NULL when there is none of that name. The builder keeps it, and
  * asks once a vendor. */
-typedef struct profile *(*config_profile_fn)(void *userdata, const char *name,
-	struct diag_list *diags);
+typedef struct profile *(*config_profile_fn)(
+	void *userdata, const char *name, struct diag_list *diags);
 
 /* Faults go to `diags`, all of them. Never NULL; not to be run when there were errors. Owns the
  * profiles it got. `profile_names`: those there are, to suggest from; may be NULL. */

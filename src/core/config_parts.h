@@ -46,8 +46,8 @@ void config_look_at_effect(struct config_builder *b);
 /* config_undone.c: what is read, checked, and not carried out by this version. */
 void config_undone_devices(struct config_builder *b, const struct section *s);
 void config_undone_mark(struct config_builder *b, const struct section *s);
-void config_undone_vendor(struct config_builder *b, const struct config_vendor *v,
-	const struct section *s);
+void config_undone_vendor(
+	struct config_builder *b, const struct config_vendor *v, const struct section *s);
 /* The text goes to the status, and as a warning to the diagnostics. */
-_printf_(4, 5) void config_undone_add(struct config_builder *b, struct source at,
-	const struct section *s, const char *fmt, ...);
+_printf_(4, 5) void config_undone_add(
+	struct config_builder *b, struct source at, const struct section *s, const char *fmt, ...);

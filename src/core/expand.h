@@ -9,8 +9,8 @@ enum { EXPAND_MAX = 1000, EXPAND_TEXT_MAX = 255 };
  * when there is no such word. */
 typedef const struct strings *(*expand_words_fn)(void *userdata, const char *word);
 
-/* Adds what `text` stands for to `ret`: every combination, in order. NULL: fine; else why not, which
- * the caller frees, and `ret` may hold a part. */
+/* Adds what `text` stands for to `ret`: every combination, in order. NULL: fine; else why not,
+ * which the caller frees, and `ret` may hold a part. */
 char *expand(const char *text, expand_words_fn words, void *userdata, struct strings *ret);
 /* The next word in braces at or behind *at ("{1..4}" and "{a|b}" are none); false: no more. */
 bool expand_next_word(const char *text, size_t *at, char ret_word[32]);

@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 enum {
-	READER_LINE_MAX = 198,     /* inih's buffer is 200 bytes with newline and NUL */
-	READER_SECTION_MAX = 48,   /* inih cuts at 49, silently */
+	READER_LINE_MAX = 198,   /* inih's buffer is 200 bytes with newline and NUL */
+	READER_SECTION_MAX = 48, /* inih cuts at 49, silently */
 	READER_KEY_MAX = 48,
 	READER_FILE_MAX = 1 << 20, /* bytes */
 	READER_ENTRIES_MAX = 100000,
@@ -55,8 +55,8 @@ struct reader {
 	struct diag_list *diags;
 	unsigned line;
 	char section[READER_SECTION_MAX + 1]; /* the last header; "" before the first */
-	bool lost;                            /* the last header was refused: whose keys are these? */
-	bool failed;                          /* something was refused */
+	bool lost;   /* the last header was refused: whose keys are these? */
+	bool failed; /* something was refused */
 };
 
 /* Every fault of form is an error in `diags` with its line: NUL or control bytes, not UTF-8, a line
@@ -72,6 +72,6 @@ bool reader_check(const char *text, size_t len, const char *file, struct diag_li
 bool reader_squeeze(const char *text, size_t len, char *ret, size_t size);
 
 /* Copies. */
-void reader_file_add(struct reader_file *f, const char *section, const char *key,
-	const char *value, unsigned line);
+void reader_file_add(struct reader_file *f, const char *section, const char *key, const char *value,
+	unsigned line);
 void reader_file_done(struct reader_file *f);

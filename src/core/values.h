@@ -24,10 +24,10 @@ bool value_number(const struct section *s, const char *key, unsigned min, unsign
 bool value_word(const struct section *s, const char *key, const char *const *words,
 	struct diag_list *diags, unsigned *ret);
 /* "out", "in", "both". */
-bool value_direction(const struct section *s, const char *key, struct diag_list *diags,
-	enum direction *ret);
+bool value_direction(
+	const struct section *s, const char *key, struct diag_list *diags, enum direction *ret);
 /* A list of identifiers, without duplicates; what is none is reported and left out. */
-void value_identifiers(const struct section *s, const char *key, struct diag_list *diags,
-	struct strings *ret);
+void value_identifiers(
+	const struct section *s, const char *key, struct diag_list *diags, struct strings *ret);
 /* A year, month and day that there can be. */
 bool date_ok(const char *text);
