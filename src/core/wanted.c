@@ -101,6 +101,14 @@ bool wanted_release(
 	return true;
 }
 
+void wanted_note_missing(struct wanted *w, const struct element_key *key, uint64_t missing_ms)
+{
+	const struct want *want = find(w, key);
+
+	if (want && want->dirty)
+		w->dirty[want->dirty - 1].missing_ms = missing_ms;
+}
+
 const struct want *wanted_find(const struct wanted *w, const struct element_key *key)
 {
 	const struct want *want = find(w, key);

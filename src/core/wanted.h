@@ -35,6 +35,7 @@ struct dirty_key {
 	struct owner *cause; /* who took it first or let go last; NULL when that owner is gone */
 	const char *reason;  /* static text: "answer", "linger", "reload", "release", "static" */
 	uint32_t ttl_s;
+	uint64_t missing_ms; /* let go: when DNS stopped giving it; 0: not through DNS */
 };
 
 struct wanted {
@@ -52,6 +53,8 @@ bool wanted_hold(struct wanted *w, const struct element_key *key, struct owner *
 /* True when that was the last owner. Letting go of what one does not hold is no error. */
 bool wanted_release(
 	struct wanted *w, const struct element_key *key, struct owner *o, const char *reason);
+/* Right after the last owner let go: since when DNS does not give it. */
+void wanted_note_missing(struct wanted *w, const struct element_key *key, uint64_t missing_ms);
 /* NULL when nobody wants it. */
 const struct want *wanted_find(const struct wanted *w, const struct element_key *key);
 const struct want *wanted_next(const struct wanted *w, size_t *at);

@@ -73,7 +73,7 @@ static void put(struct strbuf *full, struct strbuf *brief, size_t *count, struct
 }
 
 static void remember(const struct sync *s, const struct world_set *set, const struct group *g,
-	const char *element, const struct addr *a, uint64_t now_ms)
+	const char *element, const struct addr *a, uint64_t missing_ms, uint64_t now_ms)
 {
 	const struct owner *o = g->owner;
 
@@ -87,6 +87,7 @@ static void remember(const struct sync *s, const struct world_set *set, const st
 					.reason = g->reason,
 					.at = time(NULL),
 					.at_ms = now_ms,
+					.missing_ms = missing_ms,
 				});
 }
 
@@ -179,7 +180,7 @@ void changes_tell(const struct sync *s, const struct world *w, const struct worl
 		element_key_format(&set->kind, key, text);
 		put(&g->removed, &g->removed_short, &g->removed_count, &g->last_removed, '-', text,
 			&a);
-		remember(s, set, g, text, &a, now_ms);
+		remember(s, set, g, text, &a, d ? d->missing_ms : 0, now_ms);
 	}
 	for (size_t i = 0; i < groups.count; i++)
 		tell_group(s, w, set, groups.items[i], generation);

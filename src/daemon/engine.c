@@ -65,7 +65,7 @@ static void apply_answer(
 	struct name_changes changes = NAME_CHANGES_NULL;
 
 	names_apply(&e->world->names, f, a, server, loop_now_ms(), &changes);
-	refresh_apply(e->world, &changes, "answer");
+	refresh_apply(e->world, &changes);
 	refresh_on_answer(e->world, f);
 	name_changes_done(&changes);
 	health_tell(&e->sync, e->world, f, a);
@@ -131,7 +131,7 @@ static void turn(void *userdata)
 	while ((f = names_take_due(&e->world->names, now_ms)))
 		ask(e, f);
 	names_expire(&e->world->names, now_ms, &expired);
-	refresh_apply(e->world, &expired, "linger");
+	refresh_apply(e->world, &expired);
 	name_changes_done(&expired);
 	sync_turn(&e->sync, e->world, now_ms);
 	tell_status(e);

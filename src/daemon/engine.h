@@ -24,7 +24,7 @@ struct engine_options {
 	void (*on_hup)(struct engine *e); /* SIGHUP came; called between two turns */
 };
 
-/* Everything open and the first look at the sets done; nothing asked yet. Takes the config. Faults
+/* Everything open; the sets not looked at and nothing asked yet. Takes the config. Faults
  * are logged. Negative: -errno. */
 int engine_new(const struct engine_options *o, struct config *config, struct engine **ret);
 /* Until a signal or a fault ends it; the sets stay as they are. */

@@ -27,27 +27,31 @@ static void hold(
 		wanted_hold(&set->wanted, &keys[i], o, reason, ttl_s);
 }
 
-static void let_go(struct world *w, struct owner *o, const struct addr *a, const char *reason)
+static void let_go(struct world *w, struct owner *o, const struct addr *a, const char *reason,
+	uint64_t missing_ms)
 {
 	struct world_set *set = &w->sets[o->set_index];
 	struct element_key keys[SET_PORTS_MAX];
 	size_t n = expand(set, o, a, keys);
 
-	for (size_t i = 0; i < n; i++)
-		wanted_release(&set->wanted, &keys[i], o, reason);
+	for (size_t i = 0; i < n; i++) {
+		if (wanted_release(&set->wanted, &keys[i], o, reason))
+			wanted_note_missing(&set->wanted, &keys[i], missing_ms);
+	}
 }
 
-void refresh_apply(struct world *w, const struct name_changes *changes, const char *reason)
+void refresh_apply(struct world *w, const struct name_changes *changes)
 {
 	for (size_t i = 0; i < changes->count; i++) {
 		const struct name_change *c = &changes->items[i];
 		const struct name_feeds *feeds = c->family->name->userdata;
 		for (size_t j = 0; feeds && j < feeds->count; j++) {
 			if (c->entered)
-				hold(w, feeds->owners[j], &c->address.addr, reason,
+				hold(w, feeds->owners[j], &c->address.addr, c->reason,
 					c->address.ttl_s);
 			else
-				let_go(w, feeds->owners[j], &c->address.addr, reason);
+				let_go(w, feeds->owners[j], &c->address.addr, c->reason,
+					c->address.missing_ms);
 		}
 	}
 }
@@ -100,7 +104,7 @@ static void hold_known(struct world *w, struct owner *o, const struct addr *a, u
 
 static void let_go_paused(struct world *w, struct owner *o, const struct addr *a, uint32_t ttl_s)
 {
-	let_go(w, o, a, "release");
+	let_go(w, o, a, "release", 0);
 }
 
 void refresh_release_paused(struct world *w)

@@ -3,9 +3,8 @@
 /* Everything above `wanted`: what names hold becomes what sets should hold. */
 #include "daemon/world.h"
 
-/* Addresses that entered or left, into the sets that their names feed. `reason`: static text for
- * the journal ("answer" or "linger"). */
-void refresh_apply(struct world *w, const struct name_changes *changes, const char *reason);
+/* Addresses that entered or left, into the sets that their names feed. */
+void refresh_apply(struct world *w, const struct name_changes *changes);
 /* Notes for the sets which this name feeds that an answer came. */
 void refresh_on_answer(struct world *w, const struct name_family *f);
 /* Everything that the set should hold, from what is known, after its kind became known or changed:
