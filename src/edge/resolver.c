@@ -21,6 +21,10 @@ enum {
 	GROW_MS = 5,
 	SHRINK_MS = 10000,
 	SERVERS_MAX = 64, /* as many as `struct question` has bits for */
+	/* A server that has let so many questions in a row run out is passed over, but for one
+	 * question every so often: each would wait for it in vain, and the rest behind that one. */
+	SILENT_MAX = 3,
+	REST_MS = 10000,
 	DNS_PORT = 53,
 	HEADER_SIZE = 12,
 	RCODE_NOERROR = 0,
@@ -40,6 +44,11 @@ struct question {
 	char name[];
 };
 
+struct health {
+	unsigned silent;        /* questions in a row */
+	uint64_t rest_until_ms; /* once they are too many */
+};
+
 /* A slot and what it is about. */
 struct lane {
 	struct resolver *resolver;
@@ -53,6 +62,7 @@ struct resolver {
 	resolver_reply_fn fn;
 	void *userdata;
 	struct config_server *servers;
+	struct health *healths; /* beside servers */
 	char **server_texts;
 	size_t server_count, skipped, unreachable;
 	char *server_list;
@@ -119,6 +129,38 @@ static void ask(struct lane *l)
 
 	r->stats.queries++;
 	slot_ask(l->slot, &r->servers[q->server], q->name, q->family, r->timeout_ms);
+}
+
+static bool is_resting(struct resolver *r, size_t server)
+{
+	struct health *h = &r->healths[server];
+	uint64_t now_ms = loop_now_ms();
+
+	if (h->silent < SILENT_MAX)
+		return false;
+	if (now_ms < h->rest_until_ms)
+		return true;
+	h->rest_until_ms = now_ms + REST_MS; /* this question finds out whether it is back */
+	return false;
+}
+
+/* Where a question begins; when all rest, at the first as ever. */
+static size_t first_server(struct resolver *r)
+{
+	for (size_t i = 0; i < r->server_count; i++)
+		if (!is_resting(r, i))
+			return i;
+	return 0;
+}
+
+static void note_health(struct resolver *r, size_t server, enum slot_outcome outcome)
+{
+	struct health *h = &r->healths[server];
+
+	if (outcome == SLOT_ANSWERED)
+		h->silent = 0;
+	else if (outcome == SLOT_TIMEOUT && h->silent < SILENT_MAX && ++h->silent == SILENT_MAX)
+		h->rest_until_ms = loop_now_ms() + REST_MS;
 }
 
 /* False: every server has had its turns. */
@@ -236,6 +278,7 @@ static void dispatch(struct resolver *r)
 		if (!l)
 			break;
 		l->question = pop(r);
+		l->question->server = first_server(r);
 		r->stats.in_flight++;
 		ask(l);
 	}
@@ -277,6 +320,7 @@ static void on_result(void *userdata, const struct slot_result *result)
 
 	if (result->tcp)
 		r->stats.tcp++;
+	note_health(r, q->server, result->outcome);
 	if (!good) {
 		size_t asked = q->server;
 
@@ -338,6 +382,7 @@ static void name_servers(struct resolver *r)
 	_cleanup_(strbuf_done) struct strbuf list = STRBUF_NULL;
 
 	r->server_texts = xcalloc(r->server_count + 1, sizeof(*r->server_texts));
+	r->healths = xcalloc(r->server_count, sizeof(*r->healths));
 	for (size_t i = 0; i < r->server_count; i++) {
 		if (r->servers[i].port == 0)
 			r->servers[i].port = DNS_PORT;
@@ -435,6 +480,7 @@ struct resolver *resolver_free(struct resolver *r)
 	free(r->server_texts);
 	free(r->server_list);
 	free(r->servers);
+	free(r->healths);
 	free(r);
 	return NULL;
 }

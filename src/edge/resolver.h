@@ -35,7 +35,8 @@ struct resolver_stats {
 /* Servers that are a copy of the configuration's, or resolv.conf's when it names none (read once,
  * `resolv_conf` NULL: /etc/resolv.conf; when it does not exist there are none). A question goes
  * through at most `tries` rounds over the servers in their order, `timeout_ms` each; a server that
- * gave an answer, if a poor one (SERVFAIL, REFUSED), is not asked it again. Negative: -errno. */
+ * gave an answer, if a poor one (SERVFAIL, REFUSED), is not asked it again. While the first ones
+ * are silent to everything, questions begin at a later one. Negative: -errno. */
 int resolver_new(struct loop *l, const struct config_resolver *config, const char *resolv_conf,
 	resolver_reply_fn fn, void *userdata, struct resolver **ret);
 /* How many servers it knows; 0 means that every question times out. */

@@ -16,6 +16,46 @@ static void test_dead_first_server_is_passed_over(void)
 	CHECK(dead->note_count >= 1);
 }
 
+static size_t in_vain; /* questions to the first server, until three were answered */
+
+static void ask_the_next(void)
+{
+	if (f.count == 3)
+		in_vain = f.servers[0]->note_count;
+	if (f.count < f.want)
+		ask("ok.example.test", 0);
+}
+
+static void ask_one_after_the_other(size_t want)
+{
+	start();
+	f.on_reply = ask_the_next;
+	ask("ok.example.test", 0);
+	run(want);
+}
+
+static void test_silent_first_server_costs_no_more_than_a_few_questions(void)
+{
+	/* Many rounds: the second server's answer may be late on a slow machine, once. */
+	begin(100, SOON_MS);
+	serve("127.0.0.1", "silent");
+	serve("127.0.0.1", NULL);
+	ask_one_after_the_other(6);
+	CHECK(in_vain >= 3);
+	CHECK_INT(parse(5, "ok.example.test")->count, 1);
+	CHECK_INT(f.servers[0]->note_count, in_vain);
+}
+
+static void test_servers_that_are_all_silent_are_asked_all_the_same(void)
+{
+	begin(1, SOON_MS);
+	serve("127.0.0.1", "silent");
+	serve("127.0.0.1", "silent");
+	ask_one_after_the_other(6);
+	CHECK_INT(f.servers[0]->note_count, 6);
+	CHECK_INT(f.servers[1]->note_count, 6);
+}
+
 static void test_servfail_refused_and_referrals_move_on_to_the_next_server_at_once(void)
 {
 	static const char *const modes[] = {"servfail", "refused", "referral"};
@@ -196,6 +236,8 @@ static void test_a_name_that_cannot_be_asked_fails_alone(void)
 int main(void)
 {
 	TAP_RUN(test_dead_first_server_is_passed_over);
+	TAP_RUN(test_silent_first_server_costs_no_more_than_a_few_questions);
+	TAP_RUN(test_servers_that_are_all_silent_are_asked_all_the_same);
 	TAP_RUN(test_servfail_refused_and_referrals_move_on_to_the_next_server_at_once);
 	TAP_RUN(test_closed_port_moves_on_to_the_next_server_at_once);
 	TAP_RUN(test_nxdomain_ends_the_search);
