@@ -15,6 +15,7 @@ struct plan_set {
 	struct element_key *adds, *deletes;
 	size_t add_count, add_capacity;
 	size_t delete_count, delete_capacity;
+	bool renews;     /* among the adds are elements that stand there and expire */
 	size_t left_out; /* wanted, but the set has no room for so many */
 };
 

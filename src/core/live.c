@@ -78,8 +78,12 @@ static void want_key(struct target *t, const struct live *l, const struct elemen
 {
 	const struct live_element *e = live_find(l, key);
 
-	if (!e || (e->ours && e->expires))
+	bool renews = e && e->ours && e->expires;
+
+	if (!e || renews)
 		plan_add(open_set(t), key);
+	if (renews)
+		t->set->renews = true;
 }
 
 /* Leaves out what would not fit. What expires has its place already. */

@@ -129,12 +129,14 @@ static void put_element(
 }
 
 /* No acknowledgements are asked for: enough of them would push a failure out of the socket's
- * buffer. And no NLM_F_EXCL: what is there already is as good as added. */
+ * buffer. What somebody else put there meanwhile is not to be taken for ours, and deleted one day:
+ * the batch fails instead, and the set is looked at. */
 static bool put_elements(struct nft_msg_batch *b, const struct plan_set *s, uint32_t set, bool add)
 {
 	const struct element_key *keys = add ? s->adds : s->deletes;
 	size_t count = add ? s->add_count : s->delete_count;
 	bool say_permanent = s->kind.has_timeout && s->kind.timeout_ms > 0;
+	uint16_t flags = !add ? 0 : s->renews ? NLM_F_CREATE : NLM_F_CREATE | NLM_F_EXCL;
 
 	for (size_t at = 0; at < count;) {
 		size_t fits = NFT_MSG_LIST_MAX / ELEMENT_MAX;
@@ -144,8 +146,8 @@ static bool put_elements(struct nft_msg_batch *b, const struct plan_set *s, uint
 		reserve(b, LIST_HEAD_MAX + here * ELEMENT_MAX);
 		uint32_t seq = b->first_seq + 2 + (uint32_t)b->set_count;
 		struct nlattr *list;
-		struct nlmsghdr *h = open_list(b, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
-			add ? NLM_F_CREATE : 0, s->id, seq, &list);
+		struct nlmsghdr *h = open_list(
+			b, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, flags, s->id, seq, &list);
 		for (size_t end = at + here; at < end; at++)
 			put_element(h, &keys[at], add, say_permanent);
 		mnl_attr_nest_end(h, list);

@@ -295,6 +295,7 @@ static void check_plan(const struct plan *p, const struct wanted *w, const struc
 {
 	static const struct plan_set none;
 	const struct plan_set *s = p->count ? &p->sets[0] : &none;
+	bool renews = false;
 
 	CHECK(p->count <= 1);
 	for (unsigned i = 0; i < KEYS; i++) {
@@ -308,7 +309,9 @@ static void check_plan(const struct plan *p, const struct wanted *w, const struc
 		CHECK(added == add);
 		CHECK(deleted == delete);
 		CHECK(!(added && deleted));
+		renews = renews || (added && e);
 	}
+	CHECK(s->renews == renews);
 }
 
 static void random_plans_follow_the_rules(void)

@@ -91,13 +91,20 @@ static void test_what_is_there_already_makes_no_generation(void)
 	uint32_t before = generation_now();
 	struct plan p = PLAN_NULL;
 	add(&p, 0, &set_a, "192.0.2.1");
+	p.sets[0].renews = true;
 	struct nft_commit_result r = lab_commit(conn, &p);
+	/* Who did not expect it there must look first: it may be somebody else's. */
+	p.sets[0].renews = false;
+	struct nft_commit_result unexpected = lab_commit(conn, &p);
 	plan_done(&p);
 	struct lab_news n = lab_hear(listener);
 	close(listener);
 	CHECK_INT(r.outcome, NFT_COMMIT_DONE);
 	CHECK_INT(n.generations + n.adds, 0);
 	CHECK_INT(r.generation, before);
+	CHECK_INT(unexpected.outcome, NFT_COMMIT_REFUSED);
+	CHECK_INT(unexpected.error, EEXIST);
+	CHECK(unexpected.has_set);
 }
 
 static void test_an_empty_plan_is_done_without_the_kernel(void)

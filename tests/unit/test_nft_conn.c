@@ -257,7 +257,9 @@ static void test_adding_again_makes_an_expiring_element_permanent(void)
 		CHECK_INT(nft_conn_read_set(conn, &id, &kind), 0);
 		CHECK(!holds(&id, &kind, &k, 1));
 		struct plan p = PLAN_NULL;
-		plan_add(plan_for_set(&p, 0, &id, &kind), &k);
+		struct plan_set *s = plan_for_set(&p, 0, &id, &kind);
+		plan_add(s, &k);
+		s->renews = true;
 		CHECK_INT(lab_commit(conn, &p).outcome, NFT_COMMIT_DONE);
 		plan_done(&p);
 		CHECK(holds(&id, &kind, &k, 1));

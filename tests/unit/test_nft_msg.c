@@ -110,13 +110,16 @@ static void test_deletes_come_before_adds_between_the_fences(void)
 		CHECK_INT(m[i].seq, 100 + i);
 	for (int i = 1; i < 4; i++)
 		CHECK_INT(m[i].family, NFPROTO_INET);
-	/* Only the one without elements asks for an echo; none for an acknowledgement, none is
-	 * exclusive. */
+	/* Only the one without elements asks for an echo; none for an acknowledgement. */
 	CHECK_INT(m[1].elements, 0);
 	CHECK_INT(m[1].flags, NLM_F_REQUEST | NLM_F_ECHO);
 	CHECK_INT(m[2].elements, 1);
 	CHECK_INT(m[2].flags, NLM_F_REQUEST);
 	CHECK_INT(m[3].elements, 1);
+	CHECK_INT(m[3].flags, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL);
+	s->renews = true;
+	CHECK_INT(nft_msg_batch_encode(&b, &p, 100), 0);
+	batch_look(&b, m, 8);
 	CHECK_INT(m[3].flags, NLM_F_REQUEST | NLM_F_CREATE);
 	nft_msg_batch_done(&b);
 	plan_done(&p);
