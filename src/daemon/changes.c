@@ -11,7 +11,6 @@
 struct group {
 	const struct owner *owner; /* NULL: an element of an earlier run that nobody wants */
 	const char *reason;
-	uint32_t ttl_s;
 	struct strbuf added, removed;             /* elements, for the fields */
 	struct strbuf added_short, removed_short; /* addresses, for the sentence */
 	size_t added_count, removed_count;        /* addresses */
@@ -26,8 +25,7 @@ struct groups {
 
 enum { SENTENCE_ADDRESSES_MAX = 8 };
 
-static struct group *group_for(
-	struct groups *g, const struct owner *owner, const char *reason, uint32_t ttl_s)
+static struct group *group_for(struct groups *g, const struct owner *owner, const char *reason)
 {
 	struct group *group = map_get(&g->by_owner, &owner, sizeof(owner));
 
@@ -39,8 +37,6 @@ static struct group *group_for(
 		g->items[g->count++] = group;
 	}
 	group->reason = reason;
-	if (ttl_s)
-		group->ttl_s = ttl_s;
 	return group;
 }
 
@@ -165,7 +161,7 @@ void changes_tell(const struct sync *s, const struct world *w, const struct worl
 		if (d && d->cause && !d->cause->retired)
 			owner = d->cause;
 		const char *reason = d ? d->reason : "refill";
-		struct group *g = group_for(&groups, owner, reason, d ? d->ttl_s : 0);
+		struct group *g = group_for(&groups, owner, reason);
 		if (element_key_decode(&set->kind, key, &a, &protocol, &port))
 			put(&g->added, &g->added_short, &g->added_count, &g->last_added, '+',
 				element_key_format(&set->kind, key, text), &a);
@@ -174,7 +170,7 @@ void changes_tell(const struct sync *s, const struct world *w, const struct worl
 		const struct element_key *key = &committed->deletes[i];
 		const struct dirty_key *d = map_get(&dirty, key->bytes, key->len);
 		struct group *g = group_for(
-			&groups, d ? d->cause : NULL, d ? d->reason : unowned_reason(set), 0);
+			&groups, d ? d->cause : NULL, d ? d->reason : unowned_reason(set));
 		if (!element_key_decode(&set->kind, key, &a, &protocol, &port))
 			continue;
 		element_key_format(&set->kind, key, text);

@@ -75,7 +75,6 @@ struct world *world_new(struct config *config, uint64_t seed, uint64_t now_ms)
 	struct world *w = xcalloc(1, sizeof(*w));
 
 	w->config = config;
-	w->loaded_at = time(NULL);
 	w->loaded_ms = now_ms;
 	names_init(&w->names, seed);
 	w->sets = xcalloc(config->set_count, sizeof(*w->sets));
@@ -254,12 +253,6 @@ bool world_vendor_is_ineffective(const struct world *w, const struct config_vend
 			return false;
 	}
 	return true;
-}
-
-char *owner_format(const struct owner *o)
-{
-	return xasprintf("%s/%s %s", o->vendor, o->endpoint ? o->endpoint->name : "?",
-		o->name ? o->name : "static");
 }
 
 bool owner_is_paused(const struct world *w, const struct owner *o)

@@ -78,7 +78,6 @@ struct history {
 
 struct world {
 	struct config *config;
-	time_t loaded_at;
 	uint64_t loaded_ms;
 	struct names names;
 	struct owner **owners;
@@ -101,8 +100,6 @@ struct world_set *world_set_find(const struct world *w, const char *text_or_sect
 void world_drop_last_set(struct world *w);
 /* Is the vendor taken by no set at all? */
 bool world_vendor_is_ineffective(const struct world *w, const struct config_vendor *v);
-/* "cloudtrax/ap-fallback checkin-fallback.cloudtrax.com", "... static"; the caller frees it. */
-char *owner_format(const struct owner *o);
 bool owner_is_paused(const struct world *w, const struct owner *o);
 
 void history_add(struct history *h, const struct removal *r); /* copies the strings */
