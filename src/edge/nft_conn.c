@@ -23,7 +23,7 @@ enum {
 	BATCH_KEEP = 1 << 18,
 	ANSWER_TIMEOUT_MS = 5000, /* the kernel answers at once; this is for kernels in trouble */
 	DUMP_TRIES = 5,
-	DRAIN_MAX = 100000,
+	DRAIN_MAX = 100, /* beyond that a new socket is cheaper */
 };
 
 struct nft_conn {
@@ -142,24 +142,36 @@ static int receive(struct nft_conn *c, struct nft_msg_reader *ret)
 }
 
 /* Answers that nobody waits for any more, among them the rest of a dump: a socket carries only one
- * dump at a time. */
-static void settle(struct nft_conn *c)
+ * dump at a time. That of a set that changes as fast as it is read never ends: then the socket goes
+ * with it. */
+static int settle(struct nft_conn *c)
 {
 	if (!c->unsettled)
-		return;
+		return 0;
 	struct nft_msg_reader ignored;
-	for (int i = 0; i < DRAIN_MAX && receive_now(c, &ignored) != -EAGAIN; i++)
-		;
+	bool drained = false;
+	for (int i = 0; i < DRAIN_MAX && !drained; i++)
+		drained = receive_now(c, &ignored) == -EAGAIN;
+	if (!drained) {
+		int fd = open_socket();
+		if (fd < 0)
+			return fd;
+		close(c->fd);
+		c->fd = fd;
+		c->send_buffer = SEND_BUFFER;
+	}
 	c->unsettled = false;
+	return 0;
 }
 
 /* Sends a request made with c->seq, and gives the one message that answers it: one of `kind`. */
 static int ask(struct nft_conn *c, const void *request, size_t len, enum nft_msg_kind kind,
 	struct nft_msg *ret)
 {
-	settle(c);
+	int r = settle(c);
 	uint32_t seq = c->seq++;
-	int r = send_bytes(c, request, len);
+	if (r == 0)
+		r = send_bytes(c, request, len);
 	if (r < 0)
 		return r;
 	for (;;) {
@@ -226,7 +238,6 @@ static void dump_on_element(const struct live_element *e, void *userdata)
 
 enum { DUMP_WHOLE = 0, DUMP_MISSING, DUMP_TORN };
 
-/* Reads to the end also what is torn, or the socket would refuse the next dump. */
 static int dump_once(struct nft_conn *c, const struct set_id *id, const struct set_kind *kind,
 	uint32_t generation, struct live *l, size_t *strange)
 {
@@ -234,15 +245,16 @@ static int dump_once(struct nft_conn *c, const struct set_id *id, const struct s
 	size_t len = nft_msg_encode_dump(request, c->seq, id);
 	if (len == 0)
 		return DUMP_MISSING;
-	settle(c);
+	int r = settle(c);
 	uint32_t seq = c->seq++;
-	int r = send_bytes(c, request, len);
+	if (r == 0)
+		r = send_bytes(c, request, len);
 	if (r < 0)
 		return r;
 	c->dumps++;
 	c->unsettled = true;
 	struct dump d = {.live = l};
-	for (;;) {
+	while (!d.torn) {
 		struct nft_msg_reader reader;
 		r = receive(c, &reader);
 		if (r < 0)
@@ -252,33 +264,26 @@ static int dump_once(struct nft_conn *c, const struct set_id *id, const struct s
 			if (m.seq != seq)
 				continue;
 			d.torn |= m.interrupted;
-			switch (m.kind) {
-			case NFT_MSG_KIND_ELEMENTS:
+			if (m.kind == NFT_MSG_KIND_ELEMENTS) {
 				d.torn |= m.generation_16 != (generation & 0xffff);
-				if (!d.torn)
-					nft_msg_decode_elements(
-						&m, kind, dump_on_element, &d, strange);
-				break;
-			case NFT_MSG_KIND_DUMP_END:
-				c->unsettled = false;
-				/* The set was replaced under the dump: the next try tells. */
-				if (m.error == ENOENT)
-					d.torn = true;
-				else if (m.error)
-					return -m.error;
-				return d.torn ? DUMP_TORN : DUMP_WHOLE;
-			case NFT_MSG_KIND_ERROR:
+				nft_msg_decode_elements(&m, kind, dump_on_element, &d, strange);
+			} else if (m.kind == NFT_MSG_KIND_ERROR) {
 				c->unsettled = false;
 				if (m.error == ENOENT)
 					return DUMP_MISSING;
 				return m.error ? -m.error : -EPROTO;
-			default:
-				break;
+			} else if (m.kind == NFT_MSG_KIND_DUMP_END) {
+				c->unsettled = false;
+				/* The set was replaced under the dump: the next try tells. */
+				if (m.error && m.error != ENOENT)
+					return -m.error;
+				return d.torn || m.error ? DUMP_TORN : DUMP_WHOLE;
 			}
 		}
 		if (reader.damaged)
 			return -EBADMSG;
 	}
+	return DUMP_TORN;
 }
 
 int nft_conn_dump(struct nft_conn *c, const struct set_id *id, const struct set_kind *kind,
@@ -367,8 +372,9 @@ void nft_conn_commit(struct nft_conn *c, const struct plan *p, struct nft_commit
 		*ret = result;
 		return;
 	}
-	settle(c);
-	int r = nft_msg_batch_encode(&c->batch, p, c->seq);
+	int r = settle(c);
+	if (r == 0)
+		r = nft_msg_batch_encode(&c->batch, p, c->seq);
 	if (r == 0) {
 		c->seq += (uint32_t)nft_msg_batch_count(&c->batch);
 		r = send_batch(c);
