@@ -309,15 +309,16 @@ struct commands *commands_new(struct engine *e, const char *path, const char *gr
 	int r = control_new(
 		engine_loop(e), service_control_fd(), path, group, on_call, c, &c->control);
 	if (r < 0) {
-		_cleanup_free_ char *m =
-			xasprintf("control socket %s: %s; going on without", path, strerror(-r));
+		_cleanup_free_ char *m = xasprintf("control socket %s: %s; %s", path, strerror(-r),
+			r == -EADDRINUSE ? "another allowsyncd runs, so this one ends"
+					 : "going on without");
 		engine_emit(e, &(struct event){
 				       .kind = EVENT_CONTROL_FAILED,
 				       .priority = LOG_ERR,
 				       .message = m,
 			       });
 	}
-	return c;
+	return r == -EADDRINUSE ? commands_free(c) : c;
 }
 
 struct commands *commands_free(struct commands *c)

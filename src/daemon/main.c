@@ -7,6 +7,7 @@
 #include "edge/config_files.h"
 #include "edge/journal.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -165,7 +166,7 @@ static int run(const struct options *o, struct config *config)
 	if (engine_new(&o->engine, config, &e) < 0)
 		return EX_SOFTWARE;
 	struct commands *commands = commands_new(e, o->socket, ALLOWSYNCD_GROUP);
-	int r = engine_run(e);
+	int r = commands ? engine_run(e) : -EADDRINUSE;
 	commands_free(commands);
 	engine_free(e);
 	return r < 0 ? EX_SOFTWARE : EX_OK;

@@ -56,6 +56,19 @@ def test_release_of_a_set_in_trouble_removes_what_is_ours(make_lab):
     assert not lab.elements("one")
 
 
+def test_second_daemon_at_the_same_socket_ends_and_changes_nothing(make_lab):
+    lab, daemon = made(make_lab, f"one {ADDR4}", records=addresses(1))
+    daemon.start()
+    resolve(daemon)
+    second = lab.daemon(resolver() + vendors("acme") + sets("one acme"))
+    second.profile("acme", profile({"name": "other.example.com"}))
+    second.socket = daemon.socket
+    second.start(wait=False)
+    assert second.process.wait(20) == 70
+    assert set(lab.elements("one")) == {"45.9.9.1"}
+    assert daemon.ctl("diff").returncode == 0
+
+
 def test_set_that_is_missing_is_trouble_for_diff(make_lab):
     lab, daemon = made(make_lab, f"one {ADDR4}")
     daemon.start()
