@@ -57,6 +57,19 @@ def resolve(daemon, *names):
     return r
 
 
+def many(count):
+    """Addresses of MANY, which a lab with records=records_of_many(count) has from the start: to make
+    as many records later takes the server seconds."""
+    return [f"45.20.{i // 250}.{i % 250 + 1}" for i in range(count)]
+
+
+MANY = "many.example.com"
+
+
+def records_of_many(count):
+    return {MANY: {"A": (60, many(count))}}
+
+
 def turn(daemon):
     """When this returns the daemon has looked at its clock and done what was due."""
     daemon.ctl("--json=short", "status")
