@@ -53,6 +53,8 @@ const char *set_kind_type_name(const struct set_kind *kind);
 struct element_key element_key_addr(const struct addr *a);
 struct element_key element_key_service(const struct addr *a, uint8_t protocol, uint16_t port);
 bool element_key_eq(const struct element_key *a, const struct element_key *b);
+/* The same for qsort(): both point to struct element_key. */
+int element_key_order(const void *a, const void *b);
 int element_key_cmp(const struct element_key *a, const struct element_key *b);
 /* False when the key does not fit the kind. ret_protocol/ret_port are 0 for SET_LAYOUT_ADDR. */
 bool element_key_decode(const struct set_kind *kind, const struct element_key *key,

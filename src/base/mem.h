@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Memory that cannot fail: small allocations abort when there is none. Whoever sizes something
  * from outside input bounds it first. */
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -18,6 +19,7 @@ char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t len);
 void *xmemdup(const void *p, size_t len);
 _printf_(1, 2) char *xasprintf(const char *fmt, ...);
+_printf_(1, 0) char *xvasprintf(const char *fmt, va_list ap);
 void mem_freep(void *pp);
 
 /* Grow `*array` so that one more item fits behind `count`; capacities double. */

@@ -35,14 +35,11 @@ void strbuf_append_char(struct strbuf *b, char c)
 void strbuf_appendf(struct strbuf *b, const char *fmt, ...)
 {
 	va_list ap;
-	char *s;
 
 	va_start(ap, fmt);
-	int n = vasprintf(&s, fmt, ap);
+	char *s = xvasprintf(fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		abort();
-	strbuf_append_bytes(b, s, (size_t)n);
+	strbuf_append(b, s);
 	free(s);
 }
 

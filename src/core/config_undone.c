@@ -18,10 +18,8 @@ void config_undone_add(
 	va_list ap;
 
 	va_start(ap, fmt);
-	int n = vasprintf(&text, fmt, ap);
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		abort();
 	BUILD_WARNING(b, at, s, NULL, "%s", text);
 	VEC_GROW(c->undone, c->undone_capacity, c->undone_count);
 	c->undone[c->undone_count++] =

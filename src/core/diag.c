@@ -15,10 +15,8 @@ void diag_add(struct diag_list *list, enum diag_level level, struct source at, c
 	char *text;
 
 	va_start(ap, fmt);
-	int n = vasprintf(&text, fmt, ap);
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		abort();
 
 	VEC_GROW(list->items, list->capacity, list->count);
 	list->items[list->count++] = (struct diag){

@@ -100,6 +100,11 @@ struct element_key element_key_service(const struct addr *a, uint8_t protocol, u
 	return key;
 }
 
+int element_key_order(const void *a, const void *b)
+{
+	return element_key_cmp(a, b);
+}
+
 int element_key_cmp(const struct element_key *a, const struct element_key *b)
 {
 	if (a->len != b->len)

@@ -47,11 +47,6 @@ bool plan_is_empty(const struct plan *p)
 	return plan_change_count(p) == 0;
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-	return element_key_cmp(a, b);
-}
-
 static void format_line(struct strbuf *out, const char *verb, const char *set_text,
 	const struct set_kind *kind, const struct element_key *keys, size_t count)
 {
@@ -60,7 +55,7 @@ static void format_line(struct strbuf *out, const char *verb, const char *set_te
 	if (!count)
 		return;
 	_cleanup_free_ struct element_key *sorted = xmemdup(keys, count * sizeof(*keys));
-	qsort(sorted, count, sizeof(*sorted), compare_keys);
+	qsort(sorted, count, sizeof(*sorted), element_key_order);
 	strbuf_appendf(out, "%s element %s { ", verb, set_text);
 	for (size_t i = 0; i < count; i++) {
 		if (i)

@@ -27,10 +27,8 @@ _printf_(1, 2) static void complainf(const char *fmt, ...)
 	char *text;
 
 	va_start(ap, fmt);
-	int n = vasprintf(&text, fmt, ap);
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		abort();
 	complain(text);
 	free(text);
 }

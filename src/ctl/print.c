@@ -28,21 +28,12 @@ static void append_tinted(struct printer *p, enum tint tint, const char *text)
 		strbuf_append(&p->out, "\033[0m");
 }
 
-_printf_(1, 0) static char *format(const char *fmt, va_list ap)
-{
-	char *text;
-
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
-	return text;
-}
-
 void print_raw(struct printer *p, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	_cleanup_free_ char *text = format(fmt, ap);
+	_cleanup_free_ char *text = xvasprintf(fmt, ap);
 	va_end(ap);
 	strbuf_append(&p->out, text);
 }
@@ -52,7 +43,7 @@ void print_tinted(struct printer *p, enum tint tint, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	_cleanup_free_ char *text = format(fmt, ap);
+	_cleanup_free_ char *text = xvasprintf(fmt, ap);
 	va_end(ap);
 	append_tinted(p, tint, text);
 }

@@ -7,10 +7,12 @@
 #include <string.h>
 #include <syslog.h>
 
-/* The changes of one set that are due to one owner. */
+/* The changes of one set that are due to one owner, for one reason. */
 struct group {
-	const struct owner *owner; /* NULL: an element of an earlier run that nobody wants */
-	const char *reason;
+	struct {
+		const struct owner *owner; /* NULL: an element of an earlier run */
+		const char *reason;        /* static text, so its address tells it */
+	} why;
 	struct strbuf added, removed;             /* elements, for the fields */
 	struct strbuf added_short, removed_short; /* addresses, for the sentence */
 	size_t added_count, removed_count;        /* addresses */
@@ -20,24 +22,26 @@ struct group {
 struct groups {
 	struct group **items;
 	size_t count, capacity;
-	struct map by_owner;
+	struct map by_why;
 };
 
 enum { SENTENCE_ADDRESSES_MAX = 8 };
 
 static struct group *group_for(struct groups *g, const struct owner *owner, const char *reason)
 {
-	struct group *group = map_get(&g->by_owner, &owner, sizeof(owner));
+	struct group *made = xcalloc(1, sizeof(*made));
 
-	if (!group) {
-		group = xcalloc(1, sizeof(*group));
-		group->owner = owner;
-		map_put(&g->by_owner, &group->owner, sizeof(group->owner), group);
-		VEC_GROW(g->items, g->capacity, g->count);
-		g->items[g->count++] = group;
+	made->why.owner = owner;
+	made->why.reason = reason;
+	struct group *known = map_get(&g->by_why, &made->why, sizeof(made->why));
+	if (known) {
+		free(made);
+		return known;
 	}
-	group->reason = reason;
-	return group;
+	map_put(&g->by_why, &made->why, sizeof(made->why), made);
+	VEC_GROW(g->items, g->capacity, g->count);
+	g->items[g->count++] = made;
+	return made;
 }
 
 static void groups_done(struct groups *g)
@@ -51,7 +55,7 @@ static void groups_done(struct groups *g)
 		free(group);
 	}
 	free(g->items);
-	map_done(&g->by_owner);
+	map_done(&g->by_why);
 }
 
 /* A set of ports has an address several times in a row: the sentence names it once. */
@@ -71,7 +75,7 @@ static void put(struct strbuf *full, struct strbuf *brief, size_t *count, struct
 static void remember(const struct sync *s, const struct world_set *set, const struct group *g,
 	const char *element, const struct addr *a, uint64_t missing_ms, uint64_t now_ms)
 {
-	const struct owner *o = g->owner;
+	const struct owner *o = g->why.owner;
 
 	history_add(s->history, &(struct removal){
 					.set = set->text,
@@ -80,7 +84,7 @@ static void remember(const struct sync *s, const struct world_set *set, const st
 					.vendor = (char *)(uintptr_t)(o ? o->vendor : NULL),
 					.endpoint = o && o->endpoint ? o->endpoint->name : NULL,
 					.name = (char *)(uintptr_t)(o ? o->name : NULL),
-					.reason = g->reason,
+					.reason = g->why.reason,
 					.at = time(NULL),
 					.at_ms = now_ms,
 					.missing_ms = missing_ms,
@@ -97,7 +101,7 @@ static const char *unowned_reason(const struct world_set *set)
 static void tell_group(const struct sync *s, const struct world *w, const struct world_set *set,
 	const struct group *g, uint32_t generation)
 {
-	const struct owner *o = g->owner;
+	const struct owner *o = g->why.owner;
 	_cleanup_(strbuf_done) struct strbuf m = STRBUF_NULL;
 
 	if (o && o->name)
@@ -133,7 +137,7 @@ static void tell_group(const struct sync *s, const struct world *w, const struct
 				     .added = g->added.len ? strbuf_text(&g->added) : NULL,
 				     .removed = g->removed.len ? strbuf_text(&g->removed) : NULL,
 				     .ttl_s = ttl_s,
-				     .reason = g->reason,
+				     .reason = g->why.reason,
 				     .generation = generation,
 				     .config = w->config->digest,
 			     });

@@ -120,11 +120,6 @@ void commands_list_names(struct commands *c, struct control_call *call)
 	control_call_on_room(call, list_step, j);
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-	return element_key_cmp(a, b);
-}
-
 /* Pieces that a client can take in, deletes first as in the batch. */
 static void add_pieces(
 	json_t *items, const struct plan_set *s, struct element_key *keys, size_t count, bool adds)
@@ -133,7 +128,7 @@ static void add_pieces(
 	char text[ELEMENT_TEXT_SIZE];
 
 	if (count)
-		qsort(keys, count, sizeof(*keys), compare_keys);
+		qsort(keys, count, sizeof(*keys), element_key_order);
 	for (size_t at = 0; at < count; at += PIECE) {
 		json_t *object = json_object(), *list = json_array();
 		for (size_t i = at; i < count && i < at + PIECE; i++)

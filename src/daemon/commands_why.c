@@ -97,11 +97,6 @@ static void add_match(struct matches *m, const struct element_key *key)
 	}
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-	return element_key_cmp(a, b);
-}
-
 /* Wanted or standing there. Walks the set: asked by hand, not by the clock. */
 static void find_matches(
 	const struct world_set *set, const struct why_question *q, struct matches *m)
@@ -119,7 +114,7 @@ static void find_matches(
 			add_match(m, &live->key);
 	}
 	if (m->count)
-		qsort(m->keys, m->count, sizeof(*m->keys), compare_keys);
+		qsort(m->keys, m->count, sizeof(*m->keys), element_key_order);
 }
 
 static json_t *show_elements(const struct world *w, const struct show_context *c,

@@ -30,6 +30,7 @@ void engine_emit(void *engine, const struct event *event)
 	struct subscription *next;
 
 	journal_send(e->journal, event);
+	e->news = true;
 	for (struct subscription *s = e->subscriptions; s; s = next) {
 		next = s->next; /* a subscriber may leave from its callback */
 		s->fn(s->userdata, event);
@@ -94,27 +95,19 @@ static void on_reply(void *userdata, const struct resolver_reply *reply)
 	question_free(q);
 }
 
+/* The summary walks over all names: only when something was told. */
 static void tell_status(struct engine *e)
 {
-	size_t elements = 0, degraded = 0;
-
-	for (size_t i = 0; i < e->world->set_count; i++) {
-		const struct world_set *set = &e->world->sets[i];
-		elements += set->live.ours;
-		degraded += set->degraded || set->refusal_count;
-	}
-	char *status = xasprintf("%s%zu vendors, %zu names, %zu sets, %zu elements",
-		degraded ? "DEGRADED (see allowsyncctl): " : "", e->world->config->vendor_count,
-		e->world->names.by_text.count, e->world->set_count, elements);
-	if (!str_eq(status, e->status) || !e->ready) {
-		if (e->ready)
-			service_status(status);
-		else
-			service_ready(status);
-		e->ready = true;
-	}
+	if (e->ready && !e->news)
+		return;
+	e->news = false;
 	free(e->status);
-	e->status = status;
+	e->status = world_summary(e->world);
+	if (e->ready)
+		service_status(e->status);
+	else
+		service_ready(e->status);
+	e->ready = true;
 }
 
 static void turn(void *userdata)
@@ -253,7 +246,7 @@ int engine_new(const struct engine_options *o, struct config *config, struct eng
 		engine_free(e);
 		return r;
 	}
-	_cleanup_free_ char *m = xasprintf("started: %zu vendors, %zu names, %zu sets, resolver %s",
+	_cleanup_free_ char *m = xasprintf("started: vendors %zu, names %zu, sets %zu, resolver %s",
 		config->vendor_count, e->world->names.by_text.count, config->set_count,
 		resolver_server_list(e->resolver));
 	engine_emit(e, &(struct event){

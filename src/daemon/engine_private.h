@@ -36,6 +36,7 @@ struct engine {
 	struct question *questions;
 	uint64_t started_ms;
 	bool ready;
+	bool news;          /* an event was told since the status was */
 	bool reload_wanted; /* SIGHUP came */
 	char *status;       /* last told to the service manager */
 };

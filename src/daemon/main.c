@@ -3,6 +3,7 @@
 #include "build_config.h"
 #include "daemon/commands.h"
 #include "daemon/engine.h"
+#include "daemon/faults.h"
 #include "daemon/release.h"
 #include "edge/config_files.h"
 #include "edge/journal.h"
@@ -129,22 +130,17 @@ static int check(const struct diag_list *diags, const struct config *config)
 	return EX_OK;
 }
 
+static void to_journal(void *journal, const struct event *event)
+{
+	journal_send(journal, event);
+}
+
 /* At start there is no older configuration to keep: nothing is touched, nothing is run. */
 static void tell_diags(const struct options *o, const struct diag_list *diags)
 {
 	struct journal *j = journal_new(o->engine.force_stderr);
 
-	for (size_t i = 0; i < diags->count; i++) {
-		const struct diag *d = &diags->items[i];
-		_cleanup_free_ char *m = diag_format(d);
-		journal_send(j, &(struct event){
-					.kind = EVENT_CONFIG_DIAG,
-					.priority = d->level == DIAG_ERROR ? LOG_ERR : LOG_WARNING,
-					.message = m,
-					.file = d->file,
-					.line = d->line,
-				});
-	}
+	faults_tell(diags, to_journal, j);
 	if (diags->errors) {
 		_cleanup_free_ char *m =
 			xasprintf("not started: the configuration has %zu error%s; "

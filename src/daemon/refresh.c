@@ -4,6 +4,7 @@
 
 #include "base/strbuf.h"
 
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -119,11 +120,9 @@ void refresh_release_paused(struct world *w)
 _printf_(3, 4) static void refuse(struct world_set *set, struct source at, const char *fmt, ...)
 {
 	va_list ap;
-	char *text;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
+	char *text = xvasprintf(fmt, ap);
 	va_end(ap);
 	VEC_GROW(set->refusals, set->refusal_capacity, set->refusal_count);
 	set->refusals[set->refusal_count++] = (struct set_refusal){at, text};
@@ -148,6 +147,13 @@ static void refuse_ranges(struct world *w, struct world_set *set, const struct o
 	}
 }
 
+/* ICMPv6 in a set of IPv4 addresses is no loss, nor the other way round. */
+static bool is_of_other_family(const struct service *s, enum family family)
+{
+	return s->kind == SERVICE_ICMP &&
+	       s->protocol == (family == FAMILY_V4 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
+}
+
 static void refuse_services(struct world_set *set, const struct endpoint *e)
 {
 	unsigned ports = element_ports_in_all(e->services, e->service_count);
@@ -155,7 +161,7 @@ static void refuse_services(struct world_set *set, const struct endpoint *e)
 
 	for (size_t i = 0; i < e->service_count; i++) {
 		const char *why = set_kind_refuses(&set->kind, &e->services[i], ports);
-		if (why)
+		if (why && !is_of_other_family(&e->services[i], set->kind.family))
 			refuse(set, e->at,
 				"[endpoint %s] allow: %s cannot stand in set %s (%s), type "
 				"%s: %s: this entry is left out",

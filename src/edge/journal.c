@@ -139,12 +139,10 @@ void journal_send(struct journal *j, const struct event *e)
 void journal_log(struct journal *j, int priority, const char *fmt, ...)
 {
 	struct entry x = {.count = 0};
-	char *message;
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&message, fmt, ap) < 0)
-		abort();
+	char *message = xvasprintf(fmt, ap);
 	va_end(ap);
 	priority &= LOG_PRIMASK;
 	if (j->native) {

@@ -2,6 +2,7 @@
 /* What is asked of the running engine from outside: reload, diff, resolve, release. */
 #include "base/strbuf.h"
 #include "daemon/engine_private.h"
+#include "daemon/faults.h"
 #include "daemon/refresh.h"
 #include "edge/config_files.h"
 #include "edge/loop.h"
@@ -63,21 +64,6 @@ void engine_unsubscribe(struct engine *e, void *subscription)
 	}
 }
 
-static void tell_diags(struct engine *e, const struct diag_list *diags)
-{
-	for (size_t i = 0; i < diags->count; i++) {
-		const struct diag *d = &diags->items[i];
-		_cleanup_free_ char *m = diag_format(d);
-		engine_emit(e, &(struct event){
-				       .kind = EVENT_CONFIG_DIAG,
-				       .priority = d->level == DIAG_ERROR ? LOG_ERR : LOG_WARNING,
-				       .message = m,
-				       .file = d->file,
-				       .line = d->line,
-			       });
-	}
-}
-
 static bool refuse_reload(struct engine *e, const char *why)
 {
 	_cleanup_free_ char *m = xasprintf("reload refused: %s; configuration %s stays in force",
@@ -101,7 +87,7 @@ bool engine_reload(struct engine *e, struct diag_list *diags)
 
 	service_reloading();
 	config_load(e->options.root, diags, &config);
-	tell_diags(e, diags);
+	faults_tell(diags, engine_emit, e);
 	if (diags->errors) {
 		_cleanup_free_ char *why =
 			xasprintf("%zu error%s", diags->errors, diags->errors == 1 ? "" : "s");
@@ -124,10 +110,9 @@ bool engine_reload(struct engine *e, struct diag_list *diags)
 	sync_turn(&e->sync, e->world, now_ms);
 	world_free(old);
 	waits_end_all(&e->waits);
-	_cleanup_free_ char *m = xasprintf("configuration %s in force: %zu vendors, %zu names, %zu "
-					   "sets",
-		config->digest, config->vendor_count, e->world->names.by_text.count,
-		config->set_count);
+	_cleanup_free_ char *m = xasprintf(
+		"configuration %s in force: vendors %zu, names %zu, sets %zu", config->digest,
+		config->vendor_count, e->world->names.by_text.count, config->set_count);
 	engine_emit(e, &(struct event){
 			       .kind = EVENT_RELOADED,
 			       .priority = LOG_NOTICE,
