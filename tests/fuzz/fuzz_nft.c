@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Any bytes for a datagram of nf_tables: the first says what the set is taken for, the rest is the
+ * datagram. */
+#include "edge/nft_msg.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+struct seen {
+	struct set_kind kind;
+	size_t elements;
+};
+
+static void on_element(const struct live_element *e, void *userdata)
+{
+	struct seen *s = userdata;
+	struct addr addr;
+	uint8_t protocol;
+	uint16_t port;
+	char text[ELEMENT_TEXT_SIZE];
+	assert(element_key_decode(&s->kind, &e->key, &addr, &protocol, &port));
+	assert(addr.family == s->kind.family);
+	element_key_format(&s->kind, &e->key, text);
+	s->elements++;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	if (len == 0)
+		return 0;
+	struct seen s = {.kind.family = data[0] & 1 ? FAMILY_V6 : FAMILY_V4,
+		.kind.layout = data[0] & 2 ? SET_LAYOUT_ADDR_PROTO_SERVICE : SET_LAYOUT_ADDR};
+	/* A copy of the exact size, aligned as the connection's buffer is. */
+	uint8_t *datagram = xmemdup(data + 1, len - 1);
+	struct nft_msg_reader r = nft_msg_reader_over(datagram, len - 1);
+	size_t messages = 0, strange = 0;
+	for (struct nft_msg m; nft_msg_next(&r, &m); messages++) {
+		uint32_t generation;
+		struct set_kind kind;
+		assert(m.error >= 0 && m.error < 4096);
+		if (m.kind == NFT_MSG_KIND_GENERATION)
+			nft_msg_decode_generation(&m, &generation);
+		else if (m.kind == NFT_MSG_KIND_SET && nft_msg_decode_set(&m, &kind) == 0)
+			assert(kind.unusable || kind.layout != SET_LAYOUT_UNKNOWN);
+		else if (m.kind == NFT_MSG_KIND_ELEMENTS)
+			nft_msg_decode_elements(&m, &s.kind, on_element, &s, &strange);
+	}
+	assert(messages <= len / 16);
+	assert(s.elements + strange <= len / 4);
+	free(datagram);
+	return 0;
+}
