@@ -41,8 +41,8 @@ int nft_conn_generation(struct nft_conn *c, uint32_t *ret);
 int nft_conn_read_set(struct nft_conn *c, const struct set_id *id, struct set_kind *ret);
 /* The whole set into `ret` (which is cleared first), consistent: the generation is compared before,
  * in every message, and after, no key may come twice (a rehash, which makes no generation), and the
- * dump is repeated a few times: the kernel flags none of this. NFT_CONN_E_MISSING, NFT_CONN_E_BUSY. Keys that do not fit the kind count in
- * `*ret_strange`. */
+ * dump is repeated a few times; the kernel flags none of this. NFT_CONN_E_MISSING, NFT_CONN_E_BUSY.
+ * Keys that do not fit the kind count in `*ret_strange`. */
 int nft_conn_dump(struct nft_conn *c, const struct set_id *id, const struct set_kind *kind,
 	struct live *ret, uint32_t *ret_generation, size_t *ret_strange);
 /* One batch, one sendmsg: deletes before adds, tag on every add, an explicit timeout of 0 where the
