@@ -64,6 +64,7 @@ int loop_run(struct loop *l, loop_fn turn, void *userdata)
 			return -EIO;
 		turn(userdata);
 	}
+	l->stopping = false; /* it may run again */
 	return 0;
 }
 

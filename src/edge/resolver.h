@@ -1,8 +1,19 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Asks DNS servers: a question in, the bytes of an answer out. Slots (edge/slot: one c-ares
- * channel, one query in flight, a new source port each) on the loop, 8 growing to 64; a queue
- * before them; a deadline, retries and failover of its own. */
+ * channel, one query in flight, a new source port each) on the loop, 8 growing to 64; queues
+ * before them; a deadline, retries and failover of its own.
+ *
+ * Silence is dear: it holds a slot for the whole timeout. So that names that nobody answers for
+ * keep none from those that are answered, what met silence has at most half of the slots, and
+ * anything else goes first:
+ *  - a question has one round over the servers. While others wait for theirs, it has an eighth of
+ *    the timeout a query (100 ms at least): n questions ahead are past in n / 32 such rounds.
+ *  - after a silent round it waits in line for the others, `tries` in all, with all their time. It
+ *    gives up when that takes too long. From its first query on a question takes no longer than
+ *    2 * tries + 1 times the servers' timeouts together.
+ *  - one that ended in silence the last time has one round when those two leave a slot: behind n
+ *    others of its kind, after n / 32 rounds. */
 #include "allowsync/addr.h"
 #include "allowsync/config.h"
 
@@ -28,6 +39,7 @@ struct resolver_reply {
 typedef void (*resolver_reply_fn)(void *userdata, const struct resolver_reply *reply);
 
 struct resolver_stats {
+	/* Ever, over resolver_carry() too; and now. */
 	uint64_t lookups, failed, queries, tcp;
 	size_t in_flight, waiting, slots;
 };
@@ -51,5 +63,8 @@ const char *resolver_server_list(const struct resolver *r);
  * never from inside this call. */
 void resolver_ask(struct resolver *r, const char *name, enum family family, void *cookie);
 const struct resolver_stats *resolver_stats(const struct resolver *r);
+/* `to` comes after `from`, and goes on from its counters; when the servers are the same, it takes
+ * from it which names were silent as well. `from` may be NULL. */
+void resolver_carry(struct resolver *to, struct resolver *from);
 /* Questions under way end without a reply. Takes NULL; returns NULL. Not from inside a reply. */
 struct resolver *resolver_free(struct resolver *r);

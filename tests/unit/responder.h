@@ -152,6 +152,15 @@ static inline void responder_send(
 			"sendto");
 }
 
+static inline bool responder_knows(const struct responder *r, const char *name)
+{
+	size_t times = 0;
+
+	for (size_t i = 0; i < r->note_count; i++)
+		times += strcasecmp(r->notes[i].name, name) == 0;
+	return times > 1;
+}
+
 static inline void responder_on_udp(void *userdata, int fd, unsigned events)
 {
 	struct responder *r = userdata;
@@ -174,6 +183,9 @@ static inline void responder_on_udp(void *userdata, int fd, unsigned events)
 		responder_send(r, &q, "wrongname");
 		mode = "ok";
 	}
+	/* Lost, and answered when it is asked once more. */
+	if (responder_is(mode, "second"))
+		mode = responder_knows(r, q.name) ? "ok" : "silent";
 	responder_send(r, &q, mode);
 }
 
