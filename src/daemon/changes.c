@@ -7,12 +7,10 @@
 #include <string.h>
 #include <syslog.h>
 
-/* The changes of one set that are due to one owner, for one reason. */
+/* The changes of one set that are due to one owner. */
 struct group {
-	struct {
-		const struct owner *owner; /* NULL: an element of an earlier run */
-		const char *reason;        /* static text, so its address tells it */
-	} why;
+	const struct owner *owner; /* NULL: an element of an earlier run that nobody wants */
+	const char *why_added, *why_removed;
 	struct strbuf added, removed;             /* elements, for the fields */
 	struct strbuf added_short, removed_short; /* addresses, for the sentence */
 	size_t added_count, removed_count;        /* addresses */
@@ -22,26 +20,23 @@ struct group {
 struct groups {
 	struct group **items;
 	size_t count, capacity;
-	struct map by_why;
+	struct map by_owner;
 };
 
 enum { SENTENCE_ADDRESSES_MAX = 8 };
 
-static struct group *group_for(struct groups *g, const struct owner *owner, const char *reason)
+static struct group *group_for(struct groups *g, const struct owner *owner)
 {
-	struct group *made = xcalloc(1, sizeof(*made));
+	struct group *group = map_get(&g->by_owner, &owner, sizeof(owner));
 
-	made->why.owner = owner;
-	made->why.reason = reason;
-	struct group *known = map_get(&g->by_why, &made->why, sizeof(made->why));
-	if (known) {
-		free(made);
-		return known;
+	if (!group) {
+		group = xcalloc(1, sizeof(*group));
+		group->owner = owner;
+		map_put(&g->by_owner, &group->owner, sizeof(group->owner), group);
+		VEC_GROW(g->items, g->capacity, g->count);
+		g->items[g->count++] = group;
 	}
-	map_put(&g->by_why, &made->why, sizeof(made->why), made);
-	VEC_GROW(g->items, g->capacity, g->count);
-	g->items[g->count++] = made;
-	return made;
+	return group;
 }
 
 static void groups_done(struct groups *g)
@@ -55,7 +50,7 @@ static void groups_done(struct groups *g)
 		free(group);
 	}
 	free(g->items);
-	map_done(&g->by_why);
+	map_done(&g->by_owner);
 }
 
 /* A set of ports has an address several times in a row: the sentence names it once. */
@@ -75,7 +70,7 @@ static void put(struct strbuf *full, struct strbuf *brief, size_t *count, struct
 static void remember(const struct sync *s, const struct world_set *set, const struct group *g,
 	const char *element, const struct addr *a, uint64_t missing_ms, uint64_t now_ms)
 {
-	const struct owner *o = g->why.owner;
+	const struct owner *o = g->owner;
 
 	history_add(s->history, &(struct removal){
 					.set = set->text,
@@ -84,7 +79,7 @@ static void remember(const struct sync *s, const struct world_set *set, const st
 					.vendor = (char *)(uintptr_t)(o ? o->vendor : NULL),
 					.endpoint = o && o->endpoint ? o->endpoint->name : NULL,
 					.name = (char *)(uintptr_t)(o ? o->name : NULL),
-					.reason = g->why.reason,
+					.reason = g->why_removed,
 					.at = time(NULL),
 					.at_ms = now_ms,
 					.missing_ms = missing_ms,
@@ -101,7 +96,7 @@ static const char *unowned_reason(const struct world_set *set)
 static void tell_group(const struct sync *s, const struct world *w, const struct world_set *set,
 	const struct group *g, uint32_t generation)
 {
-	const struct owner *o = g->why.owner;
+	const struct owner *o = g->owner;
 	_cleanup_(strbuf_done) struct strbuf m = STRBUF_NULL;
 
 	if (o && o->name)
@@ -126,6 +121,10 @@ static void tell_group(const struct sync *s, const struct world *w, const struct
 		strbuf_appendf(&m, " (%zu address%s, TTL %u s)", f->count,
 			f->count == 1 ? "" : "es", ttl_s);
 	}
+	const char *reason = g->why_added ? g->why_added : g->why_removed;
+	_cleanup_free_ char *both = NULL;
+	if (g->why_added && g->why_removed && !str_eq(g->why_added, g->why_removed))
+		reason = both = xasprintf("%s, %s", g->why_added, g->why_removed);
 	s->emit(s->userdata, &(struct event){
 				     .kind = EVENT_CHANGED,
 				     .priority = LOG_NOTICE,
@@ -137,7 +136,7 @@ static void tell_group(const struct sync *s, const struct world *w, const struct
 				     .added = g->added.len ? strbuf_text(&g->added) : NULL,
 				     .removed = g->removed.len ? strbuf_text(&g->removed) : NULL,
 				     .ttl_s = ttl_s,
-				     .reason = g->why.reason,
+				     .reason = reason,
 				     .generation = generation,
 				     .config = w->config->digest,
 			     });
@@ -164,8 +163,8 @@ void changes_tell(const struct sync *s, const struct world *w, const struct worl
 		const struct owner *owner = want ? want->owners[0] : NULL;
 		if (d && d->cause && !d->cause->retired)
 			owner = d->cause;
-		const char *reason = d ? d->reason : "refill";
-		struct group *g = group_for(&groups, owner, reason);
+		struct group *g = group_for(&groups, owner);
+		g->why_added = d ? d->reason : "refill";
 		if (element_key_decode(&set->kind, key, &a, &protocol, &port))
 			put(&g->added, &g->added_short, &g->added_count, &g->last_added, '+',
 				element_key_format(&set->kind, key, text), &a);
@@ -173,8 +172,8 @@ void changes_tell(const struct sync *s, const struct world *w, const struct worl
 	for (size_t i = 0; i < committed->delete_count; i++) {
 		const struct element_key *key = &committed->deletes[i];
 		const struct dirty_key *d = map_get(&dirty, key->bytes, key->len);
-		struct group *g = group_for(
-			&groups, d ? d->cause : NULL, d ? d->reason : unowned_reason(set));
+		struct group *g = group_for(&groups, d ? d->cause : NULL);
+		g->why_removed = d ? d->reason : unowned_reason(set);
 		if (!element_key_decode(&set->kind, key, &a, &protocol, &port))
 			continue;
 		element_key_format(&set->kind, key, text);

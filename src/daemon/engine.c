@@ -24,6 +24,8 @@
 #include <sys/random.h>
 #include <syslog.h>
 
+enum { STATUS_INTERVAL_MS = 1000 };
+
 void engine_emit(void *engine, const struct event *event)
 {
 	struct engine *e = engine;
@@ -95,12 +97,14 @@ static void on_reply(void *userdata, const struct resolver_reply *reply)
 	question_free(q);
 }
 
-/* The summary walks over all names: only when something was told. */
-static void tell_status(struct engine *e)
+/* At most once a second: the summary walks over all names, and sd_notify() waits for a manager that
+ * does not read. */
+static void tell_status(struct engine *e, uint64_t now_ms)
 {
-	if (e->ready && !e->news)
+	if (e->ready && (!e->news || now_ms < e->status_ms))
 		return;
 	e->news = false;
+	e->status_ms = now_ms + STATUS_INTERVAL_MS;
 	free(e->status);
 	e->status = world_summary(e->world);
 	if (e->ready)
@@ -127,11 +131,13 @@ static void turn(void *userdata)
 	refresh_apply(e->world, &expired);
 	name_changes_done(&expired);
 	sync_turn(&e->sync, e->world, now_ms);
-	tell_status(e);
+	tell_status(e, now_ms);
 
 	uint64_t next = names_next_ms(&e->world->names), sync_next = sync_next_ms(e->world);
 	if (sync_next < next)
 		next = sync_next;
+	if (e->news && e->status_ms < next)
+		next = e->status_ms;
 	now_ms = loop_now_ms();
 	if (next != UINT64_MAX)
 		loop_timer_arm(e->timer, next > now_ms ? next - now_ms : 0);

@@ -39,6 +39,7 @@ struct engine {
 	bool news;          /* an event was told since the status was */
 	bool reload_wanted; /* SIGHUP came */
 	char *status;       /* last told to the service manager */
+	uint64_t status_ms; /* not told again before that */
 };
 
 /* A resolver for that configuration, whose replies come to the engine. Negative: -errno. */

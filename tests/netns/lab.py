@@ -11,12 +11,14 @@ packaging/quickstart.
 import glob
 import itertools
 import os
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -106,6 +108,20 @@ class Daemon:
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(f"{self.directory}/notify")
         self.notify.setblocking(False)
+        # A manager reads all the time: sd_notify() waits where nobody does.
+        self.reading, self.closed = threading.Lock(), False
+        self.reader = threading.Thread(target=self._keep_reading, daemon=True)
+        self.reader.start()
+
+    def _keep_reading(self):
+        while not self.closed:
+            if select.select([self.notify], [], [], 0.2)[0]:
+                self.read_notify()
+
+    def close(self):
+        self.closed = True
+        self.reader.join()
+        self.notify.close()
 
     # --- configuration
 
@@ -126,12 +142,8 @@ class Daemon:
 
     def start(self, wait=True, timeout=20.0):
         self.started = time.time()
-        self.status, self.ready = "", 0
-        while True:  # nothing of an earlier life
-            try:
-                self.notify.recv(65536)
-            except BlockingIOError:
-                break
+        self.read_notify()
+        self.status, self.ready = "", 0  # nothing of an earlier life
         env = dict(os.environ, NOTIFY_SOCKET=f"{self.directory}/notify", **self.env)
         for tool in ("ASAN", "UBSAN"):
             options = env.get(f"{tool}_OPTIONS", "")
@@ -161,16 +173,17 @@ class Daemon:
         return self
 
     def read_notify(self):
-        while True:
-            try:
-                message = self.notify.recv(65536).decode()
-            except BlockingIOError:
-                return
-            for line in message.splitlines():
-                if line == "READY=1":
-                    self.ready += 1
-                elif line.startswith("STATUS="):
-                    self.status = line[7:]
+        with self.reading:
+            while True:
+                try:
+                    message = self.notify.recv(65536).decode()
+                except BlockingIOError:
+                    return
+                for line in message.splitlines():
+                    if line == "READY=1":
+                        self.ready += 1
+                    elif line.startswith("STATUS="):
+                        self.status = line[7:]
 
     def wait_ready(self, timeout=20.0):
         def ready():
@@ -330,7 +343,7 @@ class Lab:
                 d.check_sanitizers()
             except AssertionError as e:
                 complaint = complaint or e
-            d.notify.close()
+            d.close()
         for m in self.monitors:
             m.close()
         for node in self.nodes:
