@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 
-from lab import build_dir
+from lab import SOURCE, build_dir
 from spaces import Node, libc, run, wait_until, _check
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -85,6 +85,8 @@ class Container:
             ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit",
              f"--machine={self.name[:64]}", f"--directory={self.root}",
              f"--network-namespace-path=/run/netns/{self.node.name}", "--link-journal=no",
+             # The container has a /tmp of its own, and the tree may stand below ours.
+             f"--overlay={SOURCE}::{SOURCE}",
              "--capability=CAP_NET_ADMIN,CAP_NET_RAW", "systemd.unit=basic.target"],
             stdin=subprocess.DEVNULL, stdout=self.console, stderr=self.console, preexec_fn=enter,
             start_new_session=True,
