@@ -96,6 +96,43 @@ def test_an_element_in_a_set_with_default_timeout_does_not_expire(make_lab):
     assert "expires" not in element and element.get("timeout", 0) == 0
 
 
+TWINS = [
+    "a { typeof ip daddr; }",
+    "b { typeof ip daddr . meta l4proto . th dport; counter; }",
+    "c { typeof ip6 saddr; flags timeout; }",
+    "d { type ipv4_addr; flags timeout, dynamic; }",
+    "e { type ipv6_addr . inet_proto . inet_service; timeout 1d; counter; }",
+    "f { type ipv4_addr; size 65535; counter; }",
+]
+
+
+def test_sets_of_every_making_are_filled(make_lab):
+    """By typeof, with and without timeout, counters, sizes: what the kernel holds is what counts."""
+    lab, daemon = begin(make_lab, *TWINS)
+    give(lab, daemon, "45.1.0.1", "2a00:1::1")
+    assert {n: set(lab.elements(n)) for n in "abcdef"} == {
+        "a": {"45.1.0.1"}, "b": {"45.1.0.1 . tcp . 443"}, "c": {"2a00:1::1"}, "d": {"45.1.0.1"},
+        "e": {"2a00:1::1 . tcp . 443"}, "f": {"45.1.0.1"}}
+    assert daemon.ctl("status").returncode == 0
+    give(lab, daemon, "45.1.0.2", "2a00:1::2")
+    assert {k for n in "abcdef" for k in lab.elements(n)} == {
+        "45.1.0.2", "45.1.0.2 . tcp . 443", "2a00:1::2", "2a00:1::2 . tcp . 443"}
+
+
+def test_tables_of_every_family_are_reached(make_lab):
+    lab = make_lab(cache=False, ruleset="".join(
+        f"table {f} t {{\n\tset s {kind}\n}}\n" for f, kind in
+        (("ip", ADDR4), ("ip6", ADDR6), ("inet", PORTS4))))
+    daemon = lab.daemon(recipes.resolver() + recipes.vendors("acme") + "".join(
+        f"[set {f}]\nfamily = {f}\ntable = t\nset = s\nvendor = acme\n" for f in
+        ("ip", "ip6", "inet")))
+    daemon.profile("acme", ACME)
+    daemon.start()
+    give(lab, daemon, "45.1.0.1", "2a00:1::1")
+    assert [set(lab.elements("s", "t", f)) for f in ("ip", "ip6", "inet")] == [
+        {"45.1.0.1"}, {"2a00:1::1"}, {"45.1.0.1 . tcp . 443"}]
+
+
 # --- batches that fail
 
 def test_an_element_gone_behind_our_back_is_no_obstacle(make_lab):

@@ -199,6 +199,31 @@ def test_stopping_leaves_the_sets(make_lab):
     assert daemon.events("stopped")
 
 
+def test_a_reload_does_not_forget_what_is_awaited(make_lab):
+    lab, dns, daemon = faulty(make_lab, linger="1h")
+    dns.set("a.example.com", "many-3")
+    resolve(daemon.start())
+    before = contents(lab)
+    daemon.kill()
+    monitor = lab.monitor()
+    dns.set("*", "servfail")
+    daemon.start()
+    for _ in range(3):
+        assert daemon.ctl("reload").returncode == 0
+        daemon.jump(86400)
+        resolve(daemon)
+    assert contents(lab) == before and not monitor.changes()
+    # All is answered, and a reload in the middle of the linger does not begin it anew.
+    dns.clear()
+    resolve(daemon)
+    daemon.jump(1800)
+    assert daemon.ctl("reload").returncode == 0
+    assert contents(lab) == before
+    daemon.jump(1810)
+    turn(daemon)
+    assert contents(lab) == in_sets(*given(1, 1))
+
+
 @pytest.mark.parametrize("outcome", ["silent", "nx", "servfail", "refused", "nodata", "garbage"])
 def test_restart_while_dns_fails_removes_nothing(make_lab, outcome):
     lab, dns, daemon = faulty(make_lab)

@@ -347,6 +347,24 @@ def test_release_takes_what_an_earlier_run_left_as_well(make_lab):
         lab.dns.resume()
 
 
+def test_release_without_a_daemon_takes_only_what_is_surely_the_vendors(make_lab):
+    lab, daemon = begin(make_lab)
+    lab.gateway.nft("add element inet filter two { 45.99.0.1 . udp . 53 }")
+    daemon.stop()
+    monitor = lab.monitor()
+    r = daemon.ctl("--root", daemon.root, "release", "acme")
+    assert r.returncode != 0 and "shared" in r.stdout and "two: 3 elements removed" in r.stdout
+    assert set(lab.elements("two")) == {"45.99.0.1 . udp . 53"}
+    assert both(lab)[0] == ALL[0] and len(monitor.changes()) == 1
+    assert daemon.ctl("--root", daemon.root, "release", "nobody").returncode != 0
+    assert daemon.ctl("--root", daemon.root, "release").returncode == 0
+    assert not lab.elements("one") and len(lab.elements("two")) == 1
+    # It comes back when a daemon does.
+    daemon.start()
+    resolve(daemon)
+    assert both(lab) == (ALL[0], ALL[1] | {"45.99.0.1"})
+
+
 # --- the journal
 
 def test_replaying_the_journal_gives_the_sets(make_lab):
