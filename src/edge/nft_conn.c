@@ -28,6 +28,7 @@ enum {
 
 struct nft_conn {
 	int fd;
+	uint32_t portid;
 	uint32_t seq;   /* of the next message */
 	bool unsettled; /* something may still be queued from a request that went wrong */
 	size_t send_buffer;
@@ -43,15 +44,17 @@ static void set_option(int fd, int level, int option, int value)
 	(void)setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-static int open_socket(void)
+static int open_socket(uint32_t *ret_portid)
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
 	if (fd < 0)
 		return -errno;
 	/* Connected to the kernel, so that nobody else can send to it. */
-	struct sockaddr_nl any = {.nl_family = AF_NETLINK}, kernel = any;
+	struct sockaddr_nl any = {.nl_family = AF_NETLINK}, kernel = any, own;
+	socklen_t len = sizeof(own);
 	if (bind(fd, (const struct sockaddr *)&any, sizeof(any)) < 0 ||
-		connect(fd, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0) {
+		connect(fd, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0 ||
+		getsockname(fd, (struct sockaddr *)&own, &len) < 0) {
 		int r = -errno;
 		close(fd);
 		return r;
@@ -60,16 +63,19 @@ static int open_socket(void)
 	set_option(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
 	set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER);
 	set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER);
+	*ret_portid = own.nl_pid;
 	return fd;
 }
 
 int nft_conn_new(struct nft_conn **ret)
 {
-	int fd = open_socket();
+	uint32_t portid;
+	int fd = open_socket(&portid);
 	if (fd < 0)
 		return fd;
 	struct nft_conn *c = xcalloc(1, sizeof(*c));
 	c->fd = fd;
+	c->portid = portid;
 	c->seq = 1;
 	c->send_buffer = SEND_BUFFER;
 	*ret = c;
@@ -84,6 +90,11 @@ struct nft_conn *nft_conn_free(struct nft_conn *c)
 	nft_msg_batch_done(&c->batch);
 	free(c);
 	return NULL;
+}
+
+uint32_t nft_conn_portid(const struct nft_conn *c)
+{
+	return c->portid;
 }
 
 /* --- bytes out and in --- */
@@ -153,7 +164,7 @@ static int settle(struct nft_conn *c)
 	for (int i = 0; i < DRAIN_MAX && !drained; i++)
 		drained = receive_now(c, &ignored) == -EAGAIN;
 	if (!drained) {
-		int fd = open_socket();
+		int fd = open_socket(&c->portid);
 		if (fd < 0)
 			return fd;
 		close(c->fd);

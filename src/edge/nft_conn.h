@@ -35,6 +35,8 @@ struct nft_commit_result {
 
 int nft_conn_new(struct nft_conn **ret);
 struct nft_conn *nft_conn_free(struct nft_conn *c);
+/* By which notices of its own commits are known; another once the socket had to be opened anew. */
+uint32_t nft_conn_portid(const struct nft_conn *c);
 
 int nft_conn_generation(struct nft_conn *c, uint32_t *ret);
 /* What the set can hold. NFT_CONN_E_MISSING. `unusable` says what this version cannot fill. */

@@ -5,6 +5,7 @@
 #include "edge/nft_msg.h"
 
 #include "base/mem.h"
+#include "edge/nft_attr.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -318,87 +319,21 @@ bool nft_msg_next(struct nft_msg_reader *r, struct nft_msg *ret)
 	return true;
 }
 
-/* A stretch of attributes. */
-struct attrs {
-	const uint8_t *at;
-	size_t left;
-};
-
-static struct attrs attrs_of_message(const struct nft_msg *m)
-{
-	const struct nlmsghdr *h = m->header;
-	return (struct attrs){(const uint8_t *)h + MESSAGE_HEAD, h->nlmsg_len - MESSAGE_HEAD};
-}
-
-static struct attrs attrs_inside(const struct nlattr *a)
-{
-	return (struct attrs){(const uint8_t *)a + ATTR_HEAD, (size_t)a->nla_len - ATTR_HEAD};
-}
-
-static const struct nlattr *attrs_next(struct attrs *s)
-{
-	const struct nlattr *a = (const void *)s->at;
-	if (s->left < ATTR_HEAD || a->nla_len < ATTR_HEAD || a->nla_len > s->left) {
-		s->left = 0;
-		return NULL;
-	}
-	size_t step = MNL_ALIGN((size_t)a->nla_len);
-	if (step > s->left)
-		step = s->left;
-	s->at += step;
-	s->left -= step;
-	return a;
-}
-
-static unsigned attr_type(const struct nlattr *a)
-{
-	return a->nla_type & NLA_TYPE_MASK;
-}
-
-/* The first of each type; `ret` has `max` + 1 places. */
-static void attrs_index(struct attrs s, unsigned max, const struct nlattr **ret)
-{
-	memset(ret, 0, (max + 1) * sizeof(*ret));
-	for (const struct nlattr *a; (a = attrs_next(&s));)
-		if (attr_type(a) <= max && !ret[attr_type(a)])
-			ret[attr_type(a)] = a;
-}
-
-static bool attr_u32(const struct nlattr *a, uint32_t *ret)
-{
-	if (!a || a->nla_len != ATTR_HEAD + sizeof(*ret))
-		return false;
-	uint32_t v;
-	memcpy(&v, attrs_inside(a).at, sizeof(v));
-	*ret = ntohl(v);
-	return true;
-}
-
-static bool attr_u64(const struct nlattr *a, uint64_t *ret)
-{
-	if (!a || a->nla_len != ATTR_HEAD + sizeof(*ret))
-		return false;
-	uint64_t v;
-	memcpy(&v, attrs_inside(a).at, sizeof(v));
-	*ret = be64toh(v);
-	return true;
-}
-
 int nft_msg_decode_generation(const struct nft_msg *m, uint32_t *ret)
 {
 	assert(m->kind == NFT_MSG_KIND_GENERATION);
 	const struct nlattr *at[NFTA_GEN_MAX + 1];
-	attrs_index(attrs_of_message(m), NFTA_GEN_MAX, at);
-	return attr_u32(at[NFTA_GEN_ID], ret) ? 0 : -EBADMSG;
+	nft_attrs_index(nft_attrs_of_message(m->header), NFTA_GEN_MAX, at);
+	return nft_attr_u32(at[NFTA_GEN_ID], ret) ? 0 : -EBADMSG;
 }
 
 static bool is_counter(const struct nlattr *expr)
 {
 	const struct nlattr *at[NFTA_EXPR_MAX + 1];
-	attrs_index(attrs_inside(expr), NFTA_EXPR_MAX, at);
+	nft_attrs_index(nft_attrs_inside(expr), NFTA_EXPR_MAX, at);
 	if (!at[NFTA_EXPR_NAME])
 		return false;
-	struct attrs name = attrs_inside(at[NFTA_EXPR_NAME]);
+	struct nft_attrs name = nft_attrs_inside(at[NFTA_EXPR_NAME]);
 	return name.left >= 7 && memcmp(name.at, "counter", 7) == 0 &&
 	       (name.left == 7 || name.at[7] == '\0');
 }
@@ -409,8 +344,8 @@ static bool only_counters(const struct nlattr *one, const struct nlattr *many)
 	if (one && !is_counter(one))
 		return false;
 	if (many) {
-		struct attrs s = attrs_inside(many);
-		for (const struct nlattr *a; (a = attrs_next(&s));)
+		struct nft_attrs s = nft_attrs_inside(many);
+		for (const struct nlattr *a; (a = nft_attrs_next(&s));)
 			if (!is_counter(a))
 				return false;
 	}
@@ -431,7 +366,7 @@ static const char *set_why_unusable(const struct set_kind *k, const struct nlatt
 	if (k->layout == SET_LAYOUT_UNKNOWN)
 		return "its type: neither an address nor address . inet_proto . inet_service";
 	size_t want = addr_len(k->family) + (k->layout == SET_LAYOUT_ADDR_PROTO_SERVICE ? 8 : 0);
-	if (!attr_u32(at[NFTA_SET_KEY_LEN], &key_len) || key_len != want)
+	if (!nft_attr_u32(at[NFTA_SET_KEY_LEN], &key_len) || key_len != want)
 		return "the length of its keys is not that of their type";
 	if (!only_counters(at[NFTA_SET_EXPR], at[NFTA_SET_EXPRESSIONS]))
 		return "its elements carry a statement other than counter";
@@ -442,13 +377,13 @@ int nft_msg_decode_set(const struct nft_msg *m, struct set_kind *ret)
 {
 	assert(m->kind == NFT_MSG_KIND_SET);
 	const struct nlattr *at[NFTA_SET_MAX + 1];
-	attrs_index(attrs_of_message(m), NFTA_SET_MAX, at);
+	nft_attrs_index(nft_attrs_of_message(m->header), NFTA_SET_MAX, at);
 
 	struct set_kind k = {.layout = SET_LAYOUT_UNKNOWN};
 	uint32_t type;
-	if (!attr_u32(at[NFTA_SET_KEY_TYPE], &type))
+	if (!nft_attr_u32(at[NFTA_SET_KEY_TYPE], &type))
 		return -EBADMSG;
-	if (at[NFTA_SET_FLAGS] && !attr_u32(at[NFTA_SET_FLAGS], &k.flags))
+	if (at[NFTA_SET_FLAGS] && !nft_attr_u32(at[NFTA_SET_FLAGS], &k.flags))
 		return -EBADMSG;
 	if (type == TYPE_IPV4_ADDR || type == TYPE_IPV6_ADDR)
 		k.layout = SET_LAYOUT_ADDR;
@@ -456,11 +391,11 @@ int nft_msg_decode_set(const struct nft_msg *m, struct set_kind *ret)
 		k.layout = SET_LAYOUT_ADDR_PROTO_SERVICE;
 	k.family = type == TYPE_IPV6_ADDR || type == TYPE_CONCAT_V6 ? FAMILY_V6 : FAMILY_V4;
 	k.has_timeout = k.flags & NFT_SET_TIMEOUT;
-	attr_u64(at[NFTA_SET_TIMEOUT], &k.timeout_ms);
+	nft_attr_u64(at[NFTA_SET_TIMEOUT], &k.timeout_ms);
 	if (at[NFTA_SET_DESC]) {
 		const struct nlattr *desc[NFTA_SET_DESC_MAX + 1];
-		attrs_index(attrs_inside(at[NFTA_SET_DESC]), NFTA_SET_DESC_MAX, desc);
-		attr_u32(desc[NFTA_SET_DESC_SIZE], &k.size);
+		nft_attrs_index(nft_attrs_inside(at[NFTA_SET_DESC]), NFTA_SET_DESC_MAX, desc);
+		nft_attr_u32(desc[NFTA_SET_DESC_SIZE], &k.size);
 	}
 	k.unusable = set_why_unusable(&k, at);
 	*ret = k;
@@ -471,7 +406,7 @@ static bool has_tag(const struct nlattr *userdata)
 {
 	if (!userdata)
 		return false;
-	struct attrs s = attrs_inside(userdata);
+	struct nft_attrs s = nft_attrs_inside(userdata);
 	while (s.left >= 2 && s.left - 2 >= s.at[1]) {
 		size_t len = 2 + (size_t)s.at[1];
 		if (s.at[0] == NFTNL_UDATA_SET_ELEM_COMMENT)
@@ -484,40 +419,44 @@ static bool has_tag(const struct nlattr *userdata)
 
 /* Zero where the fields of a concatenation are padded: the protocol is followed by 3 bytes, the
  * port by 2. */
-static bool padding_is_clean(const struct set_kind *kind, const uint8_t *key)
+static bool key_fits(const struct set_kind *kind, struct nft_attrs key)
 {
-	if (kind->layout != SET_LAYOUT_ADDR_PROTO_SERVICE)
-		return true;
-	const uint8_t *p = key + addr_len(kind->family);
+	size_t addr = addr_len(kind->family);
+	if (kind->layout == SET_LAYOUT_ADDR)
+		return key.left == addr;
+	if (kind->layout != SET_LAYOUT_ADDR_PROTO_SERVICE || key.left != addr + 8)
+		return false;
+	const uint8_t *p = key.at + addr;
 	return (p[1] | p[2] | p[3] | p[6] | p[7]) == 0;
 }
 
+/* Without a kind any key will do. */
 static bool decode_key(
 	const struct set_kind *kind, const struct nlattr *key, struct element_key *ret)
 {
-	if (!key || kind->layout == SET_LAYOUT_UNKNOWN)
+	if (!key)
 		return false;
 	const struct nlattr *at[NFTA_DATA_MAX + 1];
-	attrs_index(attrs_inside(key), NFTA_DATA_MAX, at);
+	nft_attrs_index(nft_attrs_inside(key), NFTA_DATA_MAX, at);
 	if (!at[NFTA_DATA_VALUE])
 		return false;
-	struct attrs value = attrs_inside(at[NFTA_DATA_VALUE]);
-	size_t want =
-		addr_len(kind->family) + (kind->layout == SET_LAYOUT_ADDR_PROTO_SERVICE ? 8 : 0);
-	if (value.left != want || !padding_is_clean(kind, value.at))
+	struct nft_attrs value = nft_attrs_inside(at[NFTA_DATA_VALUE]);
+	if (value.left == 0 || value.left > ELEMENT_KEY_MAX)
 		return false;
-	ret->len = (uint8_t)want;
-	memcpy(ret->bytes, value.at, want);
+	if (kind && !key_fits(kind, value))
+		return false;
+	ret->len = (uint8_t)value.left;
+	memcpy(ret->bytes, value.at, value.left);
 	return true;
 }
 
-static bool decode_element(
-	const struct set_kind *kind, const struct nlattr *element, struct live_element *ret)
+bool nft_msg_decode_element(
+	const struct nlattr *element, const struct set_kind *kind, struct live_element *ret)
 {
 	const struct nlattr *at[NFTA_SET_ELEM_MAX + 1];
-	attrs_index(attrs_inside(element), NFTA_SET_ELEM_MAX, at);
+	nft_attrs_index(nft_attrs_inside(element), NFTA_SET_ELEM_MAX, at);
 	uint32_t flags = 0;
-	if (at[NFTA_SET_ELEM_FLAGS] && (!attr_u32(at[NFTA_SET_ELEM_FLAGS], &flags) || flags))
+	if (at[NFTA_SET_ELEM_FLAGS] && (!nft_attr_u32(at[NFTA_SET_ELEM_FLAGS], &flags) || flags))
 		return false;
 	/* A range or a mapping: no set that we fill has them. */
 	if (at[NFTA_SET_ELEM_KEY_END] || at[NFTA_SET_ELEM_DATA] || at[NFTA_SET_ELEM_OBJREF])
@@ -535,14 +474,14 @@ void nft_msg_decode_elements(const struct nft_msg *m, const struct set_kind *kin
 	void (*fn)(const struct live_element *e, void *userdata), void *userdata, size_t *strange)
 {
 	assert(m->kind == NFT_MSG_KIND_ELEMENTS);
-	struct attrs s = attrs_of_message(m);
-	for (const struct nlattr *a; (a = attrs_next(&s));) {
-		if (attr_type(a) != NFTA_SET_ELEM_LIST_ELEMENTS)
+	struct nft_attrs s = nft_attrs_of_message(m->header);
+	for (const struct nlattr *a; (a = nft_attrs_next(&s));) {
+		if (nft_attr_type(a) != NFTA_SET_ELEM_LIST_ELEMENTS)
 			continue;
-		struct attrs list = attrs_inside(a);
-		for (const struct nlattr *element; (element = attrs_next(&list));) {
+		struct nft_attrs list = nft_attrs_inside(a);
+		for (const struct nlattr *element; (element = nft_attrs_next(&list));) {
 			struct live_element e;
-			if (decode_element(kind, element, &e))
+			if (nft_msg_decode_element(element, kind, &e))
 				fn(&e, userdata);
 			else
 				(*strange)++;

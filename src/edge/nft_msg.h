@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct nlattr;
+
 enum {
 	NFT_MSG_REQUEST_MAX = 640, /* room for any request below: two names of 255 bytes */
 	NFT_MSG_NAME_MAX = 255,    /* the kernel's, of a table or set */
@@ -75,6 +77,11 @@ bool nft_msg_next(struct nft_msg_reader *r, struct nft_msg *ret);
 /* Each takes a message of its kind; the first two: -EBADMSG when it lacks what it should hold. */
 int nft_msg_decode_generation(const struct nft_msg *m, uint32_t *ret);
 int nft_msg_decode_set(const struct nft_msg *m, struct set_kind *ret);
+/* One NFTA_LIST_ELEM. False for what no set of ours has: a range, an end of one, a mapping, the
+ * catch-all; and for a key that does not fit the kind (NULL: any of up to ELEMENT_KEY_MAX bytes).
+ */
+bool nft_msg_decode_element(
+	const struct nlattr *element, const struct set_kind *kind, struct live_element *ret);
 /* `fn` is called for every element whose key fits the kind; all others (another length, dirty
  * padding, ends of intervals, the catch-all) are counted in *strange. */
 void nft_msg_decode_elements(const struct nft_msg *m, const struct set_kind *kind,
