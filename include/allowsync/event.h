@@ -22,6 +22,7 @@ enum event_kind {
 	EVENT_SET_RECOVERED,
 	EVENT_SET_ENTRY_REFUSED, /* an entry that the set cannot hold */
 	EVENT_SET_MIXED,         /* endpoints of different services in a plain address set */
+	EVENT_RULESET_CHANGED,   /* somebody else made, removed or emptied a set of ours */
 	EVENT_FOREIGN,           /* elements that are not ours */
 	EVENT_COMMIT_FAILED,
 	EVENT_RELEASED,

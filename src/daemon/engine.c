@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The pipeline, in the order in which an address passes through it:
  *
- *	turn() ── names due ──► resolver ── on_reply() ──► answer ──► names ──► wanted (refresh)
- *	turn() ── wanted, live ──► plan ──► one batch ──► events (sync) ──► journal, monitor
+ *	engine_turn() ── names due ──► resolver ── engine_on_reply() ──► names ──► wanted (refresh)
+ *	engine_turn() ── wanted, live ──► plan ──► one batch ──► events (sync) ──► journal
  *
- * Everything else here opens, closes and wires. */
+ * engine_open.c opens, closes and wires; engine_verbs.c is what is asked of it from outside. */
 #include "daemon/engine.h"
 
 #include "allowsync/answer.h"
@@ -14,14 +14,9 @@
 #include "daemon/refresh.h"
 #include "edge/journal.h"
 #include "edge/loop.h"
-#include "edge/nft_conn.h"
 #include "edge/resolver.h"
 #include "edge/service.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <string.h>
-#include <sys/random.h>
 #include <syslog.h>
 
 enum { STATUS_INTERVAL_MS = 1000 };
@@ -39,7 +34,7 @@ void engine_emit(void *engine, const struct event *event)
 	}
 }
 
-static void question_free(struct question *q)
+void engine_forget_question(struct question *q)
 {
 	*q->back = q->next;
 	if (q->next)
@@ -74,7 +69,7 @@ static void apply_answer(
 	health_tell(&e->sync, e->world, f, a);
 }
 
-static void on_reply(void *userdata, const struct resolver_reply *reply)
+void engine_on_reply(void *userdata, const struct resolver_reply *reply)
 {
 	struct engine *e = userdata;
 	struct question *q = reply->cookie;
@@ -94,7 +89,7 @@ static void on_reply(void *userdata, const struct resolver_reply *reply)
 	 */
 	if (!again)
 		waits_on_reply(&e->waits, q->name, q->family);
-	question_free(q);
+	engine_forget_question(q);
 }
 
 /* At most once a second: the summary walks over all names, and sd_notify() waits for a manager that
@@ -114,7 +109,7 @@ static void tell_status(struct engine *e, uint64_t now_ms)
 	e->ready = true;
 }
 
-static void turn(void *userdata)
+void engine_turn(void *userdata)
 {
 	struct engine *e = userdata;
 	struct name_changes expired = NAME_CHANGES_NULL;
@@ -143,131 +138,9 @@ static void turn(void *userdata)
 		loop_timer_arm(e->timer, next > now_ms ? next - now_ms : 0);
 }
 
-static void on_timer(void *userdata)
-{
-	/* turn() follows every event, and does the work. */
-}
-
-static void on_watchdog(void *userdata)
-{
-	struct engine *e = userdata;
-
-	service_watchdog();
-	loop_timer_arm(e->watchdog, service_watchdog_interval_ms());
-}
-
-static void on_stop(void *userdata)
-{
-	struct engine *e = userdata;
-
-	loop_stop(e->loop);
-}
-
-static void on_hup(void *userdata)
-{
-	struct engine *e = userdata;
-
-	e->reload_wanted = true;
-}
-
-int engine_open_resolver(struct engine *e, const struct config *c, struct resolver **ret)
-{
-	return resolver_new(e->loop, &c->resolver, e->options.resolv_conf, on_reply, e, ret);
-}
-
-void engine_take_resolver(struct engine *e, struct resolver *r)
-{
-	resolver_free(e->resolver);
-	while (e->questions)
-		question_free(e->questions);
-	e->resolver = r;
-	size_t skipped = r ? resolver_skipped_count(r) : 0;
-	if (r && !resolver_server_count(r))
-		engine_emit(
-			e, &(struct event){
-				   .kind = EVENT_RESOLVER,
-				   .priority = LOG_ERR,
-				   .message = "no resolver that can be used, neither in [resolver] "
-					      "nor in resolv.conf: no name can be resolved",
-			   });
-	else if (skipped) {
-		_cleanup_free_ char *m =
-			xasprintf("%zu resolver%s cannot be used and %s not asked; "
-				  "asked are: %s",
-				skipped, skipped == 1 ? "" : "s", skipped == 1 ? "is" : "are",
-				resolver_server_list(r));
-		engine_emit(e, &(struct event){
-				       .kind = EVENT_RESOLVER,
-				       .priority = LOG_WARNING,
-				       .message = m,
-			       });
-	}
-}
-
-static int engine_open(struct engine *e)
-{
-	int r = loop_new(&e->loop);
-
-	if (r < 0)
-		return r;
-	r = nft_conn_new(&e->conn);
-	if (r < 0) {
-		journal_log(e->journal, LOG_ERR, "netlink socket to nf_tables: %s%s", strerror(-r),
-			r == -EPERM ? " (CAP_NET_ADMIN is needed)" : "");
-		return r;
-	}
-	struct resolver *resolver;
-	r = engine_open_resolver(e, e->world->config, &resolver);
-	if (r < 0) {
-		journal_log(e->journal, LOG_ERR, "resolver: %s", strerror(-r));
-		return r;
-	}
-	engine_take_resolver(e, resolver);
-	e->sync = (struct sync){
-		.conn = e->conn, .history = &e->history, .emit = engine_emit, .userdata = e};
-	e->timer = loop_timer_new(e->loop, on_timer, e);
-	e->sigterm = loop_signal_new(e->loop, SIGTERM, on_stop, e);
-	e->sigint = loop_signal_new(e->loop, SIGINT, on_stop, e);
-	e->sighup = loop_signal_new(e->loop, SIGHUP, on_hup, e);
-	if (service_watchdog_interval_ms()) {
-		e->watchdog = loop_timer_new(e->loop, on_watchdog, e);
-		on_watchdog(e);
-	}
-	return 0;
-}
-
-int engine_new(const struct engine_options *o, struct config *config, struct engine **ret)
-{
-	struct engine *e = xcalloc(1, sizeof(*e));
-	uint64_t seed = 0;
-
-	e->options = *o;
-	e->started_ms = loop_now_ms();
-	e->journal = journal_new(o->force_stderr);
-	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
-		seed = e->started_ms; /* it only spreads the questions a little */
-	e->world = world_new(config, seed, e->started_ms);
-	int r = engine_open(e);
-	if (r < 0) {
-		engine_free(e);
-		return r;
-	}
-	_cleanup_free_ char *m = xasprintf("started: vendors %zu, names %zu, sets %zu, resolver %s",
-		config->vendor_count, e->world->names.by_text.count, config->set_count,
-		resolver_server_list(e->resolver));
-	engine_emit(e, &(struct event){
-			       .kind = EVENT_STARTED,
-			       .priority = LOG_INFO,
-			       .message = m,
-			       .config = config->digest,
-		       });
-	*ret = e;
-	return 0;
-}
-
 int engine_run(struct engine *e)
 {
-	int r = loop_run(e->loop, turn, e);
+	int r = loop_run(e->loop, engine_turn, e);
 
 	service_stopping();
 	engine_emit(e, &(struct event){
@@ -277,30 +150,4 @@ int engine_run(struct engine *e)
 			       .config = e->world->config->digest,
 		       });
 	return r;
-}
-
-struct loop *engine_loop(struct engine *e)
-{
-	return e->loop;
-}
-
-struct engine *engine_free(struct engine *e)
-{
-	if (!e)
-		return NULL;
-	waits_end_all(&e->waits);
-	engine_take_resolver(e, NULL);
-	loop_timer_free(e->watchdog);
-	loop_timer_free(e->timer);
-	loop_signal_free(e->sigterm);
-	loop_signal_free(e->sigint);
-	loop_signal_free(e->sighup);
-	loop_free(e->loop);
-	nft_conn_free(e->conn);
-	world_free(e->world);
-	history_done(&e->history);
-	journal_free(e->journal);
-	free(e->status);
-	free(e);
-	return NULL;
 }

@@ -1,10 +1,13 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What engine.c and verbs.c share. */
+/* What the files of the engine share. */
 #include "daemon/engine.h"
 #include "daemon/sync.h"
 #include "daemon/waits.h"
+#include "daemon/watch.h"
 #include "daemon/world.h"
+
+struct resolver_reply;
 
 struct subscription {
 	struct subscription *next;
@@ -31,6 +34,7 @@ struct engine {
 	struct world *world;
 	struct history history;
 	struct sync sync;
+	struct watch watch;
 	struct subscription *subscriptions;
 	struct waits waits;
 	struct question *questions;
@@ -46,3 +50,9 @@ struct engine {
 int engine_open_resolver(struct engine *e, const struct config *c, struct resolver **ret);
 /* Ends the resolver and forgets its questions; takes the new one's place. */
 void engine_take_resolver(struct engine *e, struct resolver *r);
+/* One question is over. */
+void engine_forget_question(struct question *q);
+/* A resolver_reply_fn: from the answer to the wanted sets. */
+void engine_on_reply(void *engine, const struct resolver_reply *reply);
+/* A loop_fn, after each round of events: asks what is due, lets go of what is over, commits. */
+void engine_turn(void *engine);

@@ -6,12 +6,19 @@
 #include "daemon/changes.h"
 #include "daemon/refresh.h"
 #include "edge/nft_conn.h"
+#include "edge/nft_monitor.h"
 
 #include <errno.h>
 #include <string.h>
 #include <syslog.h>
 
-enum { LOOK_FIRST_MS = 1000, LOOK_MAX_MS = 10000, FOREIGN_SHOWN = 8, DIRTY_MAX = 65536 };
+enum {
+	LOOK_FIRST_MS = 1000,
+	LOOK_MAX_MS = 10000,
+	FOREIGN_SHOWN = 8,
+	DIRTY_MAX = 65536,
+	STALE_MAX = 3
+};
 
 static void tell_set(const struct sync *s, const struct world *w, const struct world_set *set,
 	enum event_kind kind, int priority, const char *message)
@@ -111,7 +118,14 @@ static void take_kind(
 	tell_misfits(s, w, set);
 }
 
-static void tell_foreign(const struct sync *s, const struct world *w, struct world_set *set)
+/* Generations wrap around. */
+void sync_take_generation(struct sync *s, uint32_t generation)
+{
+	if (!s->generation || (int32_t)(generation - s->generation) > 0)
+		s->generation = generation;
+}
+
+void sync_tell_foreign(const struct sync *s, const struct world *w, struct world_set *set)
 {
 	size_t foreign = live_count(&set->live) - set->live.ours, shown = 0;
 	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
@@ -148,7 +162,7 @@ static void absent(const struct sync *s, struct world *w, struct world_set *set,
 }
 
 /* Reads type and elements of one set; from then on it is planned. */
-static void look(const struct sync *s, struct world *w, struct world_set *set, uint64_t now_ms)
+static void look(struct sync *s, struct world *w, struct world_set *set, uint64_t now_ms)
 {
 	struct set_kind kind;
 	uint32_t generation;
@@ -178,7 +192,8 @@ static void look(const struct sync *s, struct world *w, struct world_set *set, u
 		set->looked = true;
 		set->present = true;
 		set->plan_all = true;
-		tell_foreign(s, w, set);
+		sync_take_generation(s, generation);
+		sync_tell_foreign(s, w, set);
 	}
 }
 
@@ -291,45 +306,73 @@ static void refused(
 	look_later(set, now_ms);
 }
 
-/* Plans every set that is present and not to be looked at first; true: there is something. */
-static bool plan_turn(const struct world *w, struct plan *p)
+static bool is_planned(const struct world_set *set, uint64_t now_ms)
+{
+	return !set->look_ms && set->hold_ms <= now_ms;
+}
+
+/* Every set that is present and not to be looked at first, on top of what was last heard. */
+static void plan_turn(
+	const struct sync *s, const struct world *w, bool guarded, uint64_t now_ms, struct plan *p)
 {
 	*p = PLAN_NULL;
 	for (size_t i = 0; i < w->set_count; i++) {
 		const struct world_set *set = &w->sets[i];
-		if (!set->look_ms && (set->plan_all || set->wanted.dirty_count))
+		if (is_planned(set, now_ms) && (set->plan_all || set->wanted.dirty_count))
 			plan_one(p, set, set->plan_all);
 	}
-	return p->count > 0;
+	p->has_generation = guarded && s->generation;
+	p->generation = s->generation;
 }
 
-static void commit_turn(const struct sync *s, struct world *w, uint64_t now_ms)
+/* True: something is left to be committed, without the set that was refused. */
+static bool take_result(const struct sync *s, struct world *w, const struct plan *p,
+	const struct nft_commit_result *result, uint64_t now_ms)
 {
-	/* Each round that fails leaves at least one set out. */
-	for (size_t round = 0; round <= w->set_count; round++) {
+	bool more = false;
+
+	for (size_t i = 0; i < w->set_count; i++) {
+		struct world_set *set = &w->sets[i];
+		const struct plan_set *part = part_of(p, i);
+		if (!is_planned(set, now_ms) || !set->present)
+			continue;
+		if (result->outcome == NFT_COMMIT_DONE) {
+			if (set->plan_all || set->wanted.dirty_count)
+				committed(s, w, set, part, result->generation, now_ms);
+		} else if (result->has_set && result->outcome == NFT_COMMIT_REFUSED) {
+			if (result->set_index == i)
+				refused(s, w, set, result->error, now_ms);
+			more = true;
+		} else if (part) {
+			refused(s, w, set, result->error ? result->error : ERESTART, now_ms);
+		}
+	}
+	return more;
+}
+
+/* A commit builds on the generation that the copies show: somebody else's change in between makes
+ * it stale, not wrong. Beside a neighbour that is always faster it goes on unguarded: in a hash set
+ * the worst is a refusal, and then a look. */
+static void commit_turn(struct sync *s, struct world *w, uint64_t now_ms)
+{
+	size_t refusals = 0, stale = 0;
+
+	/* Each refusal leaves at least one set out. */
+	while (refusals++ <= w->set_count) {
 		_cleanup_(plan_done) struct plan p;
 		struct nft_commit_result result;
-		bool more = false;
 
-		plan_turn(w, &p);
+		plan_turn(s, w, stale < STALE_MAX, now_ms, &p);
 		nft_conn_commit(s->conn, &p, &result);
-		for (size_t i = 0; i < w->set_count; i++) {
-			struct world_set *set = &w->sets[i];
-			const struct plan_set *part = part_of(&p, i);
-			if (set->look_ms || !set->present)
-				continue;
-			if (result.outcome == NFT_COMMIT_DONE) {
-				if (set->plan_all || set->wanted.dirty_count)
-					committed(s, w, set, part, result.generation, now_ms);
-			} else if (result.has_set && result.outcome == NFT_COMMIT_REFUSED) {
-				if (result.set_index == i)
-					refused(s, w, set, result.error, now_ms);
-				more = true;
-			} else if (part) {
-				refused(s, w, set, result.error ? result.error : ERESTART, now_ms);
-			}
+		if (result.outcome == NFT_COMMIT_STALE && p.has_generation) {
+			nft_monitor_drain(s->monitor);
+			stale++;
+			refusals--;
+			continue;
 		}
-		if (!more)
+		if (result.outcome == NFT_COMMIT_DONE && result.generation)
+			sync_take_generation(s, result.generation);
+		if (!take_result(s, w, &p, &result, now_ms))
 			return;
 	}
 }
@@ -358,9 +401,13 @@ void sync_turn(struct sync *s, struct world *w, uint64_t now_ms)
 	bool dirty = false;
 
 	sync_look_due(s, w, now_ms);
+	/* After the looks: what they found is then no older than the generation that is heard. */
+	nft_monitor_drain(s->monitor);
 	for (size_t i = 0; i < w->set_count; i++) {
 		struct world_set *set = &w->sets[i];
 		settle(w, set, now_ms);
+		if (set->hold_ms <= now_ms)
+			set->hold_ms = 0;
 		dirty = dirty || set->plan_all || set->wanted.dirty_count;
 	}
 	if (dirty)
@@ -376,6 +423,8 @@ uint64_t sync_next_ms(const struct world *w)
 		const struct world_set *set = &w->sets[i];
 		if (set->look_ms && set->look_ms < next)
 			next = set->look_ms;
+		if (set->hold_ms && set->hold_ms < next)
+			next = set->hold_ms;
 		if (is_settling(set) && set->unowned_leave_ms && set->unowned_leave_ms < next)
 			next = set->unowned_leave_ms;
 	}

@@ -10,11 +10,14 @@
 #include <stdint.h>
 
 struct nft_conn;
+struct nft_monitor;
 
 typedef void (*sync_event_fn)(void *userdata, const struct event *event);
 
 struct sync {
 	struct nft_conn *conn;
+	struct nft_monitor *monitor;
+	uint32_t generation; /* of nf_tables, as last heard; 0: not yet */
 	struct history *history;
 	sync_event_fn emit;
 	void *userdata;
@@ -22,6 +25,10 @@ struct sync {
 
 /* One turn: looks that are due, then one batch for all sets. */
 void sync_turn(struct sync *s, struct world *w, uint64_t now_ms);
+/* A generation that was heard of: the newest one is what a commit builds on. */
+void sync_take_generation(struct sync *s, uint32_t generation);
+/* Says how many elements of the set are not ours, when that changed. */
+void sync_tell_foreign(const struct sync *s, const struct world *w, struct world_set *set);
 /* Only the looks. */
 void sync_look_due(struct sync *s, struct world *w, uint64_t now_ms);
 /* When there is something to do by the clock; UINT64_MAX: never. */

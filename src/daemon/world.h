@@ -26,6 +26,13 @@ struct set_refusal {
 	char *text; /* "199.7.172.0/22: set inet filter voip4 has no flag interval" */
 };
 
+/* What others did to a set in the transaction whose notices are coming in. */
+struct touched {
+	size_t added, deleted;
+	size_t undone; /* of the deleted: what we want there */
+	bool replaced;
+};
+
 struct world_set {
 	const struct config_set *config; /* NULL: left the configuration, is being emptied */
 	size_t index;
@@ -44,6 +51,10 @@ struct world_set {
 	char *mixed;    /* "cloudtrax/ap (tcp/443), ...": a plain set over different services */
 	size_t strange; /* keys at the last dump that fit no layout */
 	size_t foreign_reported;
+	struct touched touched;
+	uint64_t undone_ms; /* when others began to undo what we put back; a window of time */
+	unsigned undone_count;
+	uint64_t hold_ms;   /* nothing is put back before that: somebody undoes it all the time */
 
 	char *degraded;          /* why nothing or not all can be done; NULL: in step */
 	uint64_t degraded_ms;    /* since when */

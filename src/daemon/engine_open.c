@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Opens and closes what the engine works with, and wires it to the engine. */
+#include "base/strbuf.h"
+#include "daemon/engine_private.h"
+#include "edge/journal.h"
+#include "edge/loop.h"
+#include "edge/nft_conn.h"
+#include "edge/nft_monitor.h"
+#include "edge/resolver.h"
+#include "edge/service.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/random.h>
+#include <syslog.h>
+
+static void on_timer(void *userdata)
+{
+	/* engine_turn() follows every event, and does the work. */
+}
+
+static void on_watchdog(void *userdata)
+{
+	struct engine *e = userdata;
+
+	service_watchdog();
+	loop_timer_arm(e->watchdog, service_watchdog_interval_ms());
+}
+
+static void on_stop(void *userdata)
+{
+	struct engine *e = userdata;
+
+	loop_stop(e->loop);
+}
+
+static void on_hup(void *userdata)
+{
+	struct engine *e = userdata;
+
+	e->reload_wanted = true;
+}
+
+static void on_notice(void *userdata, const struct nft_notice *notice)
+{
+	struct engine *e = userdata;
+
+	watch_on_notice(
+		&e->watch, &e->sync, e->world, notice, nft_conn_portid(e->conn), loop_now_ms());
+}
+
+int engine_open_resolver(struct engine *e, const struct config *c, struct resolver **ret)
+{
+	return resolver_new(e->loop, &c->resolver, e->options.resolv_conf, engine_on_reply, e, ret);
+}
+
+void engine_take_resolver(struct engine *e, struct resolver *r)
+{
+	resolver_free(e->resolver);
+	while (e->questions)
+		engine_forget_question(e->questions);
+	e->resolver = r;
+	size_t skipped = r ? resolver_skipped_count(r) : 0;
+	if (r && !resolver_server_count(r))
+		engine_emit(
+			e, &(struct event){
+				   .kind = EVENT_RESOLVER,
+				   .priority = LOG_ERR,
+				   .message = "no resolver that can be used, neither in [resolver] "
+					      "nor in resolv.conf: no name can be resolved",
+			   });
+	else if (skipped) {
+		_cleanup_free_ char *m =
+			xasprintf("%zu resolver%s cannot be used and %s not asked; "
+				  "asked are: %s",
+				skipped, skipped == 1 ? "" : "s", skipped == 1 ? "is" : "are",
+				resolver_server_list(r));
+		engine_emit(e, &(struct event){
+				       .kind = EVENT_RESOLVER,
+				       .priority = LOG_WARNING,
+				       .message = m,
+			       });
+	}
+}
+
+static int open_nft(struct engine *e)
+{
+	int r = nft_conn_new(&e->conn);
+
+	if (r == 0)
+		r = nft_monitor_new(e->loop, on_notice, e, &e->sync.monitor);
+	if (r < 0)
+		journal_log(e->journal, LOG_ERR, "netlink sockets to nf_tables: %s%s", strerror(-r),
+			r == -EPERM ? " (CAP_NET_ADMIN is needed)" : "");
+	e->sync.conn = e->conn;
+	return r;
+}
+
+static int engine_open(struct engine *e)
+{
+	int r = loop_new(&e->loop);
+
+	if (r < 0)
+		return r;
+	r = open_nft(e);
+	if (r < 0)
+		return r;
+	struct resolver *resolver;
+	r = engine_open_resolver(e, e->world->config, &resolver);
+	if (r < 0) {
+		journal_log(e->journal, LOG_ERR, "resolver: %s", strerror(-r));
+		return r;
+	}
+	engine_take_resolver(e, resolver);
+	e->sync.history = &e->history;
+	e->sync.emit = engine_emit;
+	e->sync.userdata = e;
+	e->timer = loop_timer_new(e->loop, on_timer, e);
+	e->sigterm = loop_signal_new(e->loop, SIGTERM, on_stop, e);
+	e->sigint = loop_signal_new(e->loop, SIGINT, on_stop, e);
+	e->sighup = loop_signal_new(e->loop, SIGHUP, on_hup, e);
+	if (service_watchdog_interval_ms()) {
+		e->watchdog = loop_timer_new(e->loop, on_watchdog, e);
+		on_watchdog(e);
+	}
+	return 0;
+}
+
+int engine_new(const struct engine_options *o, struct config *config, struct engine **ret)
+{
+	struct engine *e = xcalloc(1, sizeof(*e));
+	uint64_t seed = 0;
+
+	e->options = *o;
+	e->started_ms = loop_now_ms();
+	e->journal = journal_new(o->force_stderr);
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		seed = e->started_ms; /* it only spreads the questions a little */
+	e->world = world_new(config, seed, e->started_ms);
+	int r = engine_open(e);
+	if (r < 0) {
+		engine_free(e);
+		return r;
+	}
+	_cleanup_free_ char *m = xasprintf("started: vendors %zu, names %zu, sets %zu, resolver %s",
+		config->vendor_count, e->world->names.by_text.count, config->set_count,
+		resolver_server_list(e->resolver));
+	engine_emit(e, &(struct event){
+			       .kind = EVENT_STARTED,
+			       .priority = LOG_INFO,
+			       .message = m,
+			       .config = config->digest,
+		       });
+	*ret = e;
+	return 0;
+}
+
+struct loop *engine_loop(struct engine *e)
+{
+	return e->loop;
+}
+
+struct engine *engine_free(struct engine *e)
+{
+	if (!e)
+		return NULL;
+	waits_end_all(&e->waits);
+	engine_take_resolver(e, NULL);
+	loop_timer_free(e->watchdog);
+	loop_timer_free(e->timer);
+	loop_signal_free(e->sigterm);
+	loop_signal_free(e->sigint);
+	loop_signal_free(e->sighup);
+	nft_monitor_free(e->sync.monitor);
+	loop_free(e->loop);
+	nft_conn_free(e->conn);
+	world_free(e->world);
+	history_done(&e->history);
+	journal_free(e->journal);
+	free(e->status);
+	free(e);
+	return NULL;
+}
