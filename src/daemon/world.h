@@ -54,7 +54,7 @@ struct world_set {
 	struct touched touched;
 	uint64_t undone_ms; /* when others began to undo what we put back; a window of time */
 	unsigned undone_count;
-	uint64_t hold_ms;   /* nothing is put back before that: somebody undoes it all the time */
+	uint64_t hold_ms; /* nothing is put back before that: somebody undoes it all the time */
 
 	char *degraded;          /* why nothing or not all can be done; NULL: in step */
 	uint64_t degraded_ms;    /* since when */
