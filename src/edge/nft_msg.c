@@ -311,6 +311,15 @@ bool nft_msg_next(struct nft_msg_reader *r, struct nft_msg *ret)
 		case NFT_MSG_NEWSETELEM:
 			m.kind = NFT_MSG_KIND_ELEMENTS;
 			break;
+		case NFT_MSG_NEWTABLE:
+			m.kind = NFT_MSG_KIND_TABLE;
+			break;
+		case NFT_MSG_NEWCHAIN:
+			m.kind = NFT_MSG_KIND_CHAIN;
+			break;
+		case NFT_MSG_NEWRULE:
+			m.kind = NFT_MSG_KIND_RULE;
+			break;
 		default:
 			break;
 		}

@@ -53,6 +53,9 @@ enum nft_msg_kind {
 	NFT_MSG_KIND_GENERATION,
 	NFT_MSG_KIND_SET,
 	NFT_MSG_KIND_ELEMENTS,
+	NFT_MSG_KIND_TABLE,
+	NFT_MSG_KIND_CHAIN,
+	NFT_MSG_KIND_RULE,
 };
 
 /* One message of a datagram; points into it. */
