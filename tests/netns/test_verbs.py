@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What allowsyncctl's verbs do to the sets, and that what they and the journal tell is so."""
+import signal
 import subprocess
 import threading
 
@@ -10,6 +11,7 @@ from faultdns import FaultDns, address
 from lab import build_dir
 from recipes import (ADDR4, MANY, PORTS4, becomes, ctl_json, name_of, records_of_many, replay,
                      resolve, set_of, status, turn)
+from varlink import Client
 
 FAULTS = "45.53.0.54"
 A, B, C = "a.example.com", "b.example.com", "c.example.com"
@@ -117,15 +119,33 @@ def test_why_tells_of_each_owner_and_of_what_left(make_lab):
 def test_diff_tells_what_the_next_turn_does(make_lab):
     lab, daemon = begin(make_lab)
     assert daemon.ctl("diff").returncode == 0
-    lab.gateway.nft("delete element inet filter one { 45.1.0.1, 45.1.0.3 }\n"
-                    "delete element inet filter two { 45.8.0.1 . tcp . 443 }\n"
-                    "add element inet filter two { 45.99.0.1 . tcp . 443 comment \"allowsyncd\" }")
-    r = daemon.ctl("diff")
-    assert r.returncode == 1
-    assert r.stdout == ("add element inet filter one { 45.1.0.1, 45.1.0.3 }\n"
-                        "delete element inet filter two { 45.99.0.1 . tcp . 443 }\n"
-                        "add element inet filter two { 45.8.0.1 . tcp . 443 }\n")
-    becomes(lambda: both(lab) == ALL, "and it does")
+    client = Client(daemon.socket)
+    assert client.list("Diff") == [{"add": [], "delete": []}]
+
+    def ask():
+        """It finds the question and what happened together when it wakes up; it may have mended the
+        sets before it answers."""
+        becomes(lambda: both(lab) == ALL, "in step")
+        daemon.process.send_signal(signal.SIGSTOP)
+        lab.gateway.nft("""
+            delete element inet filter one { 45.1.0.1, 45.1.0.3 }
+            delete element inet filter two { 45.8.0.1 . tcp . 443 }
+            add element inet filter two { 45.99.0.1 . tcp . 443 comment "allowsyncd" }""")
+        client.send("Diff", more=True)
+        daemon.process.send_signal(signal.SIGCONT)
+        pieces, continues = [], True
+        while continues:
+            reply, continues = client.receive("Diff")
+            pieces.append(reply)
+        return pieces[0].get("set") and pieces
+
+    pieces = becomes(ask, "it answers first")
+    client.close()
+    assert [(p["set"], p["delete"], p["add"]) for p in pieces] == [
+        ("inet filter one", [], ["45.1.0.1", "45.1.0.3"]),
+        ("inet filter two", ["45.99.0.1 . tcp . 443"], []),
+        ("inet filter two", [], ["45.8.0.1 . tcp . 443"])]
+    becomes(lambda: both(lab) == ALL, "and it does what it said")
     assert daemon.ctl("diff").returncode == 0
 
 
