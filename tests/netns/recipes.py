@@ -58,8 +58,8 @@ def resolve(daemon, *names):
 
 
 def many(count):
-    """Addresses of MANY, which a lab with records=records_of_many(count) has from the start: to make
-    as many records later takes the server seconds."""
+    """Addresses of MANY, which a lab with records=records_of_many(count) has from the start: to
+    make as many records later takes the server seconds."""
     return [f"45.20.{i // 250}.{i % 250 + 1}" for i in range(count)]
 
 

@@ -43,7 +43,7 @@ def begin(make_lab, config=CONFIG):
     return lab, daemon
 
 
-def check(daemon, *words):
+def check(daemon):
     """`--check` without any privilege, outside of the lab's network."""
     for where, dirs, files in os.walk(daemon.root):
         for name in [where] + [os.path.join(where, f) for f in files]:
@@ -51,7 +51,7 @@ def check(daemon, *words):
     for path in (daemon.lab.directory, daemon.directory):
         os.chmod(path, 0o755)
     return subprocess.run(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
-                           f"{build_dir()}/src/allowsyncd", "--check", "--root", daemon.root, *words],
+                           f"{build_dir()}/src/allowsyncd", "--check", "--root", daemon.root],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60,
                           check=False)
 

@@ -113,4 +113,4 @@ def test_valgrind_would_say_so(tmp_path, make_lab):
     r = lab.gateway.run(["valgrind", f"--error-exitcode={ERRORS}", "--track-fds=yes", program],
                         check=False)
     assert r.returncode == ERRORS and "uninitialised" in r.stdout
-    assert any("main (bad.c" in one or "bad)" in one for one in open_descriptors(r.stdout)), r.stdout
+    assert any("bad" in one for one in open_descriptors(r.stdout)), r.stdout

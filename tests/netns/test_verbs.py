@@ -394,7 +394,8 @@ def test_replaying_the_journal_gives_the_sets(make_lab):
     lab.dns.edit([(A, "A", [], 60), (A, "CNAME", [f"{MANY}."], 60), (B, "A", ["45.1.0.5"], 60)])
     resolve(daemon)
     assert len(lab.elements("two")) >= 300
-    lab.dns.edit([(A, "CNAME", [], 60), (A, "A", ["45.1.0.1", "45.1.0.2"], 60), (C, "A", ["45.1.0.2"], 60)])
+    lab.dns.edit([(A, "CNAME", [], 60), (A, "A", ["45.1.0.1", "45.1.0.2"], 60),
+                  (C, "A", ["45.1.0.2"], 60)])
     resolve(daemon)
     lab.gateway.nft("delete element inet filter one { 45.1.0.1 }")
     daemon.ctl("diff")
