@@ -1,6 +1,6 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What commands.c and commands_jobs.c share. */
+/* What the files of the commands share. */
 #include "daemon/commands_show.h"
 
 #include <stdint.h>
