@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Rules and chains of a table become a graph: chains and verdict maps, and who leads to whom. What
+ * cannot be come to from a chain on a hook sees no packet. */
+#include "edge/nft_rules.h"
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "edge/nft_socket.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { LOOK_TRIES = 4 };
+
+struct nft_rules {
+	bool open;
+	uint64_t looks;
+	struct nft_socket socket;
+};
+
+/* A chain or a verdict map. Both have names, and the same name may be both. */
+struct node {
+	char *key; /* 'c' or 'm', then the name */
+	struct map leads_to;
+	bool reached;
+	struct node *next_reached;
+};
+
+/* One table, being read. */
+struct reading {
+	struct nft_rules *rules;
+	const struct set_id *const *ids;
+	size_t count;
+	const struct set_id *table; /* any set's of it */
+	uint32_t generation;
+	struct map nodes;
+	struct node *reached; /* and not gone on from yet */
+	struct node *from;    /* the verdict map whose elements come */
+	struct nft_uses *uses;
+	size_t first_use; /* of this table */
+	bool too_many;
+};
+
+struct nft_rules *nft_rules_new(void)
+{
+	return xcalloc(1, sizeof(struct nft_rules));
+}
+
+struct nft_rules *nft_rules_free(struct nft_rules *r)
+{
+	if (!r)
+		return NULL;
+	if (r->open)
+		nft_socket_close(&r->socket);
+	free(r);
+	return NULL;
+}
+
+static void forget_uses_from(struct nft_uses *u, size_t first)
+{
+	while (u->count > first)
+		free(u->items[--u->count].chain);
+}
+
+void nft_uses_done(struct nft_uses *u)
+{
+	forget_uses_from(u, 0);
+	free(u->items);
+	*u = NFT_USES_NULL;
+}
+
+/* --- the graph --- */
+
+static struct node *node_get(struct reading *t, char sort, const char *name)
+{
+	_cleanup_free_ char *key = xasprintf("%c%s", sort, name);
+	struct node *n = map_get(&t->nodes, key, strlen(key));
+	if (!n && t->nodes.count >= NFT_RULES_MAX) {
+		t->too_many = true;
+		return NULL;
+	}
+	if (!n) {
+		n = xcalloc(1, sizeof(*n));
+		n->key = key;
+		key = NULL;
+		map_put(&t->nodes, n->key, strlen(n->key), n);
+	}
+	return n;
+}
+
+static void lead(struct node *from, struct node *to)
+{
+	if (from && to)
+		map_put(&from->leads_to, to->key, strlen(to->key), to);
+}
+
+static void reach(struct reading *t, struct node *n)
+{
+	if (n->reached)
+		return;
+	n->reached = true;
+	n->next_reached = t->reached;
+	t->reached = n;
+}
+
+static void nodes_done(struct map *nodes)
+{
+	struct node *n;
+	for (size_t at = 0; (n = map_next(nodes, &at));) {
+		map_done(&n->leads_to);
+		free(n->key);
+		free(n);
+	}
+	map_done(nodes);
+}
+
+/* --- reading --- */
+
+static bool is_same_table(const struct set_id *a, const struct set_id *b)
+{
+	return a->nf_family == b->nf_family && strcmp(a->table, b->table) == 0;
+}
+
+static bool on_chain(void *userdata, const struct nft_msg *m)
+{
+	struct reading *t = userdata;
+	struct nft_chain c;
+	if (nft_rule_decode_chain(m, &c) < 0)
+		return false;
+	if (!str_eq(c.table, t->table->table))
+		return true;
+	struct node *n = node_get(t, 'c', c.name);
+	if (n && c.is_base)
+		reach(t, n);
+	return !t->too_many;
+}
+
+static void add_use(
+	struct reading *t, size_t set, const struct nft_rule *rule, const struct nft_ref *ref)
+{
+	struct nft_uses *u = t->uses;
+	if (u->count >= NFT_RULES_MAX) {
+		t->too_many = true;
+		return;
+	}
+	VEC_GROW(u->items, u->capacity, u->count);
+	u->items[u->count++] = (struct nft_use){
+		.set = set,
+		.kind = ref->kind,
+		.end = rule->end,
+		.chain = xstrdup(rule->chain),
+		.handle = rule->handle,
+	};
+}
+
+static bool on_rule(void *userdata, const struct nft_msg *m)
+{
+	struct reading *t = userdata;
+	struct nft_rule rule;
+	struct nft_ref ref;
+	if (nft_rule_decode(m, &rule) < 0)
+		return false;
+	/* Kernels that know no filter give all tables'. */
+	if (!str_eq(rule.table, t->table->table))
+		return true;
+	for (struct nft_attrs at = rule.expressions; nft_rule_next_ref(&at, &ref);) {
+		if (ref.kind == NFT_REF_CHAIN || ref.kind == NFT_REF_VMAP) {
+			char sort = ref.kind == NFT_REF_CHAIN ? 'c' : 'm';
+			lead(node_get(t, 'c', rule.chain), node_get(t, sort, ref.name));
+			if (ref.kind == NFT_REF_CHAIN)
+				continue;
+		}
+		for (size_t i = 0; i < t->count; i++) {
+			if (is_same_table(t->ids[i], t->table) &&
+				strcmp(t->ids[i]->name, ref.name) == 0)
+				add_use(t, i, &rule, &ref);
+		}
+	}
+	return !t->too_many;
+}
+
+static void on_target(void *userdata, const char *chain)
+{
+	struct reading *t = userdata;
+	lead(t->from, node_get(t, 'c', chain));
+}
+
+static bool on_elements(void *userdata, const struct nft_msg *m)
+{
+	struct reading *t = userdata;
+	nft_rule_decode_targets(m, on_target, t);
+	return !t->too_many;
+}
+
+typedef uint32_t request_buf[NFT_MSG_REQUEST_MAX / sizeof(uint32_t)];
+
+static int read_map(struct reading *t, struct node *map)
+{
+	request_buf request;
+	struct set_id id = {t->table->nf_family, t->table->table, map->key + 1};
+	struct nft_socket *s = &t->rules->socket;
+	size_t len = nft_msg_encode_dump(request, s->seq, &id);
+	t->from = map;
+	if (len == 0)
+		return 0;
+	return nft_socket_dump(
+		s, request, len, NFT_MSG_KIND_ELEMENTS, t->generation, on_elements, t);
+}
+
+/* From what is on a hook to all that can be come to. */
+static int follow(struct reading *t)
+{
+	while (t->reached) {
+		struct node *n = t->reached, *next;
+		t->reached = n->next_reached;
+		if (n->key[0] == 'm') {
+			int r = read_map(t, n);
+			if (r != 0)
+				return r;
+		}
+		for (size_t at = 0; (next = map_next(&n->leads_to, &at));)
+			reach(t, next);
+	}
+	return 0;
+}
+
+/* 0, NFT_SOCKET_DUMP_TORN, or -errno; -ENOENT: no such table. */
+static int read_into(struct reading *t)
+{
+	request_buf request;
+	struct nft_socket *s = &t->rules->socket;
+	struct nft_msg m;
+	size_t len =
+		nft_rule_encode_get_table(request, s->seq, t->table->nf_family, t->table->table);
+	if (len == 0)
+		return -ENOENT;
+	int r = nft_socket_ask(s, request, len, NFT_MSG_KIND_TABLE, &m);
+	if (r < 0)
+		return r;
+	bool dormant = nft_rule_table_is_dormant(&m);
+
+	len = nft_rule_encode_dump_chains(request, s->seq, t->table->nf_family);
+	r = nft_socket_dump(s, request, len, NFT_MSG_KIND_CHAIN, t->generation, on_chain, t);
+	if (r != 0)
+		return r;
+	len = nft_rule_encode_dump_rules(request, s->seq, t->table->nf_family, t->table->table);
+	r = nft_socket_dump(s, request, len, NFT_MSG_KIND_RULE, t->generation, on_rule, t);
+	if (r != 0 || dormant)
+		return r;
+	r = follow(t);
+	if (r != 0)
+		return r;
+	for (size_t i = t->first_use; i < t->uses->count; i++) {
+		struct nft_use *u = &t->uses->items[i];
+		const struct node *n = node_get(t, 'c', u->chain);
+		u->reached = n && n->reached;
+	}
+	return 0;
+}
+
+static int read_table(struct nft_rules *rules, const struct set_id *const *ids, size_t count,
+	const struct set_id *table, uint32_t generation, struct nft_uses *uses)
+{
+	struct reading t = {
+		.rules = rules,
+		.ids = ids,
+		.count = count,
+		.table = table,
+		.generation = generation,
+		.uses = uses,
+		.first_use = uses->count,
+	};
+	int r = read_into(&t);
+	if (r == -ENOENT) /* then no rule uses anything in it */
+		r = 0;
+	if (t.too_many)
+		r = -EMSGSIZE;
+	nodes_done(&t.nodes);
+	return r;
+}
+
+static int read_tables(struct nft_rules *rules, const struct set_id *const *ids, size_t count,
+	uint32_t generation, struct nft_uses *uses)
+{
+	for (size_t i = 0; i < count; i++) {
+		bool done = false;
+		for (size_t j = 0; j < i && !done; j++)
+			done = is_same_table(ids[i], ids[j]);
+		int r = done ? 0 : read_table(rules, ids, count, ids[i], generation, uses);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+int nft_rules_look(struct nft_rules *rules, const struct set_id *const *ids, size_t count,
+	struct nft_uses *ret)
+{
+	struct nft_uses uses = NFT_USES_NULL;
+	uint32_t before, after;
+	int r = 0;
+	if (!rules->open) {
+		r = nft_socket_open(&rules->socket);
+		rules->open = r == 0;
+	}
+	if (r == 0)
+		r = nft_socket_generation(&rules->socket, &before);
+	for (int try = 0; r == 0 && try < LOOK_TRIES; try++, before = after) {
+		rules->looks++;
+		int read = read_tables(rules, ids, count, before, &uses);
+		r = read < 0 ? read : nft_socket_generation(&rules->socket, &after);
+		if (r == 0 && read == 0 && after == before) {
+			*ret = uses;
+			return 0;
+		}
+		forget_uses_from(&uses, 0);
+	}
+	nft_uses_done(&uses);
+	return r ? r : NFT_RULES_E_BUSY;
+}
+
+uint64_t nft_rules_look_count(const struct nft_rules *r)
+{
+	return r->looks;
+}
