@@ -22,6 +22,8 @@ enum event_kind {
 	EVENT_SET_RECOVERED,
 	EVENT_SET_ENTRY_REFUSED, /* an entry that the set cannot hold */
 	EVENT_SET_MIXED,         /* endpoints of different services in a plain address set */
+	EVENT_SET_INEFFECTIVE,   /* no rule uses it: whatever it holds is without effect */
+	EVENT_SET_EFFECTIVE,     /* one does again */
 	EVENT_RULESET_CHANGED,   /* somebody else made, removed or emptied a set of ours */
 	EVENT_FOREIGN,           /* elements that are not ours */
 	EVENT_COMMIT_FAILED,

@@ -21,6 +21,8 @@ static const struct {
 	[EVENT_SET_RECOVERED] = {"set-recovered", "d4f6b952a37344ad9ddaf70891f99fe1"},
 	[EVENT_SET_ENTRY_REFUSED] = {"set-entry-refused", "1d1ed1109dc04d5388ab8a301d2fe3d8"},
 	[EVENT_SET_MIXED] = {"set-mixed", "4e723ce8a67c494cbcd4888e83ec0749"},
+	[EVENT_SET_INEFFECTIVE] = {"set-ineffective", "8060824e3b1f4e8988e76e3b4bf3e52f"},
+	[EVENT_SET_EFFECTIVE] = {"set-effective", "6a8aa87748464d48977d0edb6f59a5c7"},
 	[EVENT_RULESET_CHANGED] = {"ruleset-changed", "730688dfcea34f6c81ecfade837815b3"},
 	[EVENT_FOREIGN] = {"foreign", "d86b72817d954f328b70a9629064b7ce"},
 	[EVENT_COMMIT_FAILED] = {"commit-failed", "f59797eaef3840dc9e686b4df62c47fb"},

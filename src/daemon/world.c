@@ -158,6 +158,9 @@ static void carry_set(struct world *w, struct world_set *set, const struct world
 	set->unowned_leave_ms = old->unowned_leave_ms;
 	set->last_change_ms = old->last_change_ms;
 	set->foreign_reported = old->foreign_reported;
+	set->effect = old->effect;
+	if (old->effect.rule)
+		set->effect.rule = xstrdup(old->effect.rule);
 	if (old->degraded) {
 		set->degraded = xstrdup(old->degraded);
 		set->degraded_ms = old->degraded_ms;
@@ -203,6 +206,7 @@ static void set_done(struct world_set *s)
 	free(s->refusals);
 	free(s->mixed);
 	free(s->degraded);
+	free(s->effect.rule);
 }
 
 void world_drop_last_set(struct world *w)

@@ -33,6 +33,17 @@ struct touched {
 	bool replaced;
 };
 
+/* What the rules that stand do with a set. */
+struct set_effect {
+	bool looked;      /* the rest tells of the last look */
+	bool ineffective; /* as it was last told */
+	size_t count;     /* rules that match by the set and that packets come by */
+	/* One of them, else one that no packet comes by; "inet filter forward handle 12" and
+	 * "accepted by" (static text). NULL: there is none. */
+	char *rule;
+	const char *does;
+};
+
 struct world_set {
 	const struct config_set *config; /* NULL: left the configuration, is being emptied */
 	size_t index;
@@ -55,6 +66,7 @@ struct world_set {
 	uint64_t undone_ms; /* when others began to undo what we put back; a window of time */
 	unsigned undone_count;
 	uint64_t hold_ms; /* nothing is put back before that: somebody undoes it all the time */
+	struct set_effect effect;
 
 	char *degraded;          /* why nothing or not all can be done; NULL: in step */
 	uint64_t degraded_ms;    /* since when */

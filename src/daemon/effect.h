@@ -1,0 +1,18 @@
+#pragma once
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whether rules use the sets: what no rule uses has no effect, however true it is. */
+#include "daemon/sync.h"
+
+#include <stdbool.h>
+
+struct nft_rules;
+
+/* Reads the rules of the sets' tables and tells which sets no rule uses, and which one does again.
+ * Sets that do not stand there are not looked at. False: it could not be read, or not of one piece;
+ * what was known stays, try again later. */
+bool effect_look(struct world *w, struct nft_rules *r, sync_event_fn emit, void *userdata);
+/* Was it looked at, and no rule uses the set? */
+bool effect_is_missing(const struct world_set *set);
+/* "accepted by inet filter forward handle 12 and 2 more rules", "no rule uses it", "not looked at",
+ * ...; the caller frees it. */
+char *effect_text(const struct world_set *set);
