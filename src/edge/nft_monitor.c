@@ -27,7 +27,7 @@ struct nft_monitor {
 	void *userdata;
 	bool reading;
 	bool losing;         /* the kernel drops what comes, until all older has been read */
-	bool knows;          /* generation is that of the transaction before the next */
+	bool knows;          /* nothing was lost since `generation` */
 	uint32_t generation; /* of the last NEWGEN; 0: none yet */
 	uint64_t lost;
 	/* Aligned for message headers. */
@@ -37,14 +37,9 @@ struct nft_monitor {
 static void tell_lost(struct nft_monitor *m)
 {
 	struct nft_notice n = {.kind = NFT_NOTICE_LOST, .process = ""};
-	m->fn(m->userdata, &n);
-}
-
-/* The next number is not to be compared with the last: one loss is told once. */
-static void note_lost(struct nft_monitor *m)
-{
 	m->lost++;
-	m->knows = false;
+	m->knows = false; /* this loss has been told: the next number says nothing new */
+	m->fn(m->userdata, &n);
 }
 
 static uint32_t next_generation(uint32_t generation)
@@ -56,17 +51,15 @@ static void on_notice(void *userdata, const struct nft_notice *n)
 {
 	struct nft_monitor *m = userdata;
 	if (n->kind == NFT_NOTICE_GENERATION) {
-		if (m->knows && n->generation != next_generation(m->generation)) {
-			note_lost(m);
+		if (m->knows && !m->losing && n->generation != next_generation(m->generation))
 			tell_lost(m);
-		}
 		m->generation = n->generation;
 		m->knows = true;
 	}
 	m->fn(m->userdata, n);
 }
 
-/* One datagram. False: there is none, or the socket is broken. */
+/* One datagram. False: there is none. */
 static bool read_one(struct nft_monitor *m)
 {
 	struct sockaddr_nl from = {0};
@@ -76,19 +69,20 @@ static bool read_one(struct nft_monitor *m)
 	ssize_t len = recvmsg(m->fd, &msg, MSG_DONTWAIT);
 	if (len < 0 && errno == ENOBUFS) {
 		/* Said before the messages that are older than the loss; and once only. */
-		note_lost(m);
 		m->losing = true;
 		return true;
 	}
-	if (len < 0)
-		return errno == EINTR;
+	if (len < 0 && errno == EINTR)
+		return true;
+	if (len < 0) {
+		m->losing |= errno != EAGAIN;
+		return false;
+	}
 	if (msg.msg_namelen != sizeof(from) || from.nl_pid != 0)
 		return true; /* not the kernel */
 	if (msg.msg_flags & MSG_TRUNC ||
-		nft_notice_decode(m->received, (size_t)len, on_notice, m) < 0) {
-		note_lost(m);
+		nft_notice_decode(m->received, (size_t)len, on_notice, m) < 0)
 		tell_lost(m);
-	}
 	return true;
 }
 
@@ -102,7 +96,6 @@ static void read_some(struct nft_monitor *m, size_t max)
 		n++;
 	if (m->losing && n < max) {
 		m->losing = false;
-		m->knows = false;
 		tell_lost(m);
 	}
 	m->reading = false;
@@ -118,10 +111,11 @@ void nft_monitor_drain(struct nft_monitor *m)
 	read_some(m, SIZE_MAX);
 }
 
-void nft_monitor_set_buffer(struct nft_monitor *m, int bytes)
+static void make_room(int fd)
 {
-	if (setsockopt(m->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
-		(void)setsockopt(m->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	int bytes = NFT_MONITOR_BUFFER;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 }
 
 /* Connected to the kernel, so that no other process can send to it. */
@@ -145,7 +139,7 @@ int nft_monitor_new(struct loop *l, nft_notice_fn fn, void *userdata, struct nft
 	m->fd = fd;
 	m->fn = fn;
 	m->userdata = userdata;
-	nft_monitor_set_buffer(m, NFT_MONITOR_BUFFER);
+	make_room(fd);
 	int r = join(fd);
 	if (r < 0) {
 		nft_monitor_free(m);
@@ -164,6 +158,11 @@ uint32_t nft_monitor_generation(const struct nft_monitor *m)
 uint64_t nft_monitor_lost_count(const struct nft_monitor *m)
 {
 	return m->lost;
+}
+
+int nft_monitor_fd(const struct nft_monitor *m)
+{
+	return m->fd;
 }
 
 struct nft_monitor *nft_monitor_free(struct nft_monitor *m)

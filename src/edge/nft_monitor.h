@@ -26,7 +26,7 @@ void nft_monitor_drain(struct nft_monitor *m);
 uint32_t nft_monitor_generation(const struct nft_monitor *m);
 /* How often something was lost. */
 uint64_t nft_monitor_lost_count(const struct nft_monitor *m);
-/* Another size than NFT_MONITOR_BUFFER, forced where allowed: tests make it overflow. */
-void nft_monitor_set_buffer(struct nft_monitor *m, int bytes);
+/* For tests, which make its buffer small or its losses silent; it stays the monitor's. */
+int nft_monitor_fd(const struct nft_monitor *m);
 /* Not from inside a notice. Takes NULL; returns NULL. */
 struct nft_monitor *nft_monitor_free(struct nft_monitor *m);

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Any bytes for a datagram of nf_tables: the first says what the set is taken for, the rest is the
- * datagram. */
+/* Any bytes for a datagram of nf_tables, an answer or a notification: the first says what the set
+ * is taken for, the rest is the datagram. */
 #include "edge/nft_msg.h"
 
 #include "base/mem.h"
+#include "edge/nft_notice.h"
 
 #include <assert.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 struct seen {
 	struct set_kind kind;
-	size_t elements;
+	size_t elements, notices;
 };
 
 static void on_element(const struct live_element *e, void *userdata)
@@ -25,6 +27,22 @@ static void on_element(const struct live_element *e, void *userdata)
 	assert(addr.family == s->kind.family);
 	element_key_format(&s->kind, &e->key, text);
 	s->elements++;
+}
+
+static void on_notice(void *userdata, const struct nft_notice *n)
+{
+	struct seen *s = userdata;
+	bool is_element = n->kind == NFT_NOTICE_ADDED || n->kind == NFT_NOTICE_DELETED;
+	assert(n->kind != NFT_NOTICE_LOST);
+	assert((n->table != NULL) == (n->kind != NFT_NOTICE_GENERATION));
+	assert((n->set != NULL) == (is_element || n->kind == NFT_NOTICE_SET));
+	assert(!n->table || strlen(n->table) < UINT16_MAX);
+	assert(!n->set || strlen(n->set) < UINT16_MAX);
+	assert(n->element.key.len <= ELEMENT_KEY_MAX);
+	assert((n->element.key.len > 0) == (is_element && !n->strange));
+	for (const char *c = n->process; *c; c++)
+		assert(*c >= ' ' && *c <= '~');
+	s->notices++;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -50,6 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	assert(messages <= len / 16);
 	assert(s.elements + strange <= len / 4);
+	nft_notice_decode(datagram, len - 1, on_notice, &s);
+	assert(s.notices <= len / 4);
 	free(datagram);
 	return 0;
 }
