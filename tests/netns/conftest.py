@@ -20,6 +20,14 @@ def pytest_configure(config):
         spaces.isolate()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def machine():
+    """These tests are root's: what they share with the machine stays as it was."""
+    before = os.stat("/dev/null").st_mode
+    yield
+    assert os.stat("/dev/null").st_mode == before, "a test changed the mode of /dev/null"
+
+
 @pytest.fixture(scope="session")
 def journal():
     j = servers.Journal()
