@@ -5,6 +5,8 @@
 #include <jansson.h>
 #include <string.h>
 
+enum { EFFECTS_SHOWN = 8 };
+
 static void label(struct printer *p, const char *text)
 {
 	print_raw(p, "%-10s ", text);
@@ -17,11 +19,59 @@ static void line(struct printer *p, const char *name, const char *text)
 	print_raw(p, "\n");
 }
 
+/* Was it looked at, and no rule uses the set? */
+static bool is_unused(const json_t *effect)
+{
+	return field_has(effect, "used") && !field_bool(effect, "used");
+}
+
+/* "inet filter voip4, ip t x" */
+static char *unused_sets(const json_t *status)
+{
+	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
+
+	for (size_t i = 0; i < field_count(status, "effects"); i++) {
+		const json_t *e = field_item(status, "effects", i);
+		if (is_unused(field_object(e, "effect")))
+			strbuf_appendf(&b, "%s%s", b.len ? ", " : "", field_text(e, "set"));
+	}
+	return strbuf_take(&b);
+}
+
+/* Sets that no rule uses, each; of the others as many as fit a glance. */
+static void effect_lines(struct printer *p, const json_t *status)
+{
+	size_t more = 0, shown = 0;
+
+	for (size_t i = 0; i < field_count(status, "effects"); i++) {
+		const json_t *e = field_item(status, "effects", i);
+		const json_t *effect = field_object(e, "effect");
+		bool unused = is_unused(effect);
+		if (!unused && shown == EFFECTS_SHOWN) {
+			more++;
+			continue;
+		}
+		shown += !unused;
+		_cleanup_free_ char *text = text_escape(field_text(effect, "text"));
+		label(p, "effect");
+		print_text(p, field_text(e, "set"));
+		print_raw(p, ": ");
+		print_tinted(p, unused ? TINT_BAD : TINT_NONE, "%s", text);
+		print_raw(p, "\n");
+	}
+	if (more) {
+		_cleanup_free_ char *count = text_count((int64_t)more, "more set", "s");
+		label(p, "effect");
+		print_raw(p, "and %s: see \"allowsyncctl sets\"\n", count);
+	}
+}
+
 /* One thing that is wrong stands in the first line; several have lines of their own. */
 static void headline(struct printer *p, const json_t *status)
 {
 	size_t degraded = field_count(status, "degraded"), paused = field_count(status, "paused");
 	size_t ineffective = field_count(status, "ineffective");
+	_cleanup_free_ char *unused = unused_sets(status);
 	int64_t since = 0;
 
 	for (size_t i = 0; i < degraded; i++) {
@@ -34,6 +84,12 @@ static void headline(struct printer *p, const json_t *status)
 		print_tinted(p, TINT_BAD, "INEFFECTIVE");
 		print_raw(p, ": no [set] takes ");
 		print_text(p, vendors);
+		print_raw(p, "\n");
+	}
+	if (*unused) {
+		print_tinted(p, TINT_BAD, "INEFFECTIVE");
+		print_raw(p, ": no rule uses ");
+		print_text(p, unused);
 		print_raw(p, "\n");
 	}
 	if (degraded || paused) {
@@ -51,7 +107,7 @@ static void headline(struct printer *p, const json_t *status)
 			print_raw(p, "released by an admin");
 		print_raw(p, "\n");
 	}
-	if (ineffective || degraded || paused)
+	if (ineffective || *unused || degraded || paused)
 		return;
 	const char *state = field_text(status, "state");
 	bool healthy = str_eq(state, "healthy");
@@ -192,9 +248,7 @@ void view_vendors(struct printer *p, const struct json_t *vendors)
 void view_status(struct printer *p, const struct json_t *status)
 {
 	headline(p, status);
-	label(p, "effect");
-	print_text(p, field_text(status, "effect"));
-	print_raw(p, ": see to it that your rules use these sets\n");
+	effect_lines(p, status);
 	config_line(p, field_object(status, "config"));
 	resolver_line(p, field_object(status, "resolver"));
 	sets_line(p, field_object(status, "sets"));
@@ -222,15 +276,32 @@ static void set_lines(struct printer *p, const json_t *set, const char *key)
 	}
 }
 
+/* The rule, and how many there are besides. */
+static void add_used_by(struct table *t, const json_t *effect)
+{
+	int64_t rules = field_int(effect, "rules");
+
+	if (!field_has(effect, "used")) {
+		table_add(t, "-");
+	} else if (is_unused(effect)) {
+		table_add_tinted(t, TINT_BAD, "no rule");
+	} else {
+		_cleanup_free_ char *more =
+			rules > 1 ? xasprintf(" +%lld", (long long)rules - 1) : xstrdup("");
+		_cleanup_free_ char *text = xasprintf("%s%s", field_text(effect, "rule"), more);
+		table_add(t, text);
+	}
+}
+
 void view_sets(struct printer *p, const struct json_t *sets)
 {
 	static const char *const headings[] = {"SET", "NFTABLES", "TYPE", "VENDORS", "ELEMENTS",
-		"FOREIGN", "LAST CHANGE", "STATE", NULL};
+		"FOREIGN", "USED BY", "LAST CHANGE", "STATE", NULL};
 	_cleanup_(table_done) struct table t;
 	size_t i;
 	const json_t *s;
 
-	table_init(&t, headings, "llllrrll");
+	table_init(&t, headings, "llllrrlll");
 	json_array_foreach(sets, i, s) {
 		_cleanup_free_ char *vendors = field_join(s, "vendors", ",");
 		table_add(&t, field_has(s, "name") ? field_text(s, "name") : "-");
@@ -239,6 +310,7 @@ void view_sets(struct printer *p, const struct json_t *sets)
 		table_add(&t, *vendors ? vendors : "-");
 		table_add_int(&t, field_int(s, "elements"));
 		table_add_int(&t, field_int(s, "foreign"));
+		add_used_by(&t, field_object(s, "effect"));
 		add_changed(p, &t, s);
 		add_state(p, &t, s, false);
 	}

@@ -50,6 +50,20 @@ static void print_owner(struct printer *p, const json_t *o)
 	}
 }
 
+/* What the rules make of it. */
+static void print_effect(struct printer *p, const json_t *effect)
+{
+	_cleanup_free_ char *text = text_escape(field_text(effect, "text"));
+	bool looked = field_has(effect, "used"), used = field_bool(effect, "used");
+
+	print_raw(p, "    ");
+	if (!looked)
+		print_tinted(p, TINT_FAINT, "whether a rule uses the set was not looked at");
+	else
+		print_tinted(p, used ? TINT_NONE : TINT_BAD, "%s", text);
+	print_raw(p, "\n");
+}
+
 static void print_element(struct printer *p, const json_t *e)
 {
 	bool present = field_bool(e, "present"), ours = field_bool(e, "ours");
@@ -70,6 +84,7 @@ static void print_element(struct printer *p, const json_t *e)
 	if (present && ours && !owners)
 		print_raw(p, " (from an earlier run; leaves when the names have been answered)");
 	print_raw(p, "\n");
+	print_effect(p, field_object(e, "effect"));
 	for (size_t i = 0; i < owners; i++)
 		print_owner(p, field_item(e, "owners", i));
 	if (field_int(e, "omitted"))
@@ -149,11 +164,6 @@ void view_why(struct printer *p, const char *what, const struct json_t *reply)
 	for (size_t i = 0; i < left; i++) {
 		if (!is_listed(reply, field_item(reply, "left", i)))
 			print_removal(p, field_item(reply, "left", i));
-	}
-	if (elements) {
-		print_tinted(p, TINT_FAINT,
-			"Whether a rule uses the set is not looked at by this version.");
-		print_raw(p, "\n");
 	}
 }
 

@@ -4,6 +4,7 @@
 
 #include "allowsync/event.h"
 #include "base/strbuf.h"
+#include "daemon/effect.h"
 #include "daemon/refresh.h"
 #include "edge/resolver.h"
 
@@ -144,12 +145,28 @@ static void add_set_problems(json_t *problems, const struct world_set *set, uint
 	}
 }
 
+struct json_t *show_effect(const struct world_set *set)
+{
+	json_t *json = json_object();
+	_cleanup_free_ char *text = effect_text(set);
+
+	show_put_text(json, "text", text);
+	if (effect_is_known(set)) {
+		json_object_set_new(json, "used", json_boolean(!effect_is_missing(set)));
+		put_count(json, "rules", set->effect.count);
+		show_put_text(json, "rule", set->effect.rule);
+	}
+	return json;
+}
+
 static const char *set_state(const struct world_set *set)
 {
 	if (set->paused)
 		return "paused";
 	if (set->degraded || set->refusal_count)
 		return "degraded";
+	if (effect_is_missing(set))
+		return "ineffective";
 	return set->present ? "ok" : "waiting";
 }
 
@@ -181,7 +198,7 @@ struct json_t *show_set(
 	put_count(json, "elements", set->live.ours);
 	put_count(json, "wanted", wanted);
 	put_count(json, "foreign", live - set->live.ours);
-	show_put_text(json, "effect", "not looked at");
+	json_object_set_new(json, "effect", show_effect(set));
 	if (set->config && set->present && !set->settled && set->live.ours > wanted) {
 		_cleanup_free_ char *awaited = refresh_awaited(w, set);
 		show_put_text(json, "awaited", awaited);
@@ -465,10 +482,30 @@ static json_t *show_sets(const struct world *w, const struct show_context *c)
 	return json;
 }
 
+static json_t *show_effects(const struct world *w, bool *ret_missing)
+{
+	json_t *list = json_array();
+
+	*ret_missing = false;
+	for (size_t i = 0; i < w->set_count; i++) {
+		const struct world_set *set = &w->sets[i];
+		if (!set->config)
+			continue;
+		json_t *json = json_object();
+		show_put_text(json, "set", set->text);
+		json_object_set_new(json, "effect", show_effect(set));
+		json_array_append_new(list, json);
+		*ret_missing = *ret_missing || effect_is_missing(set);
+	}
+	return list;
+}
+
 struct json_t *show_status(const struct world *w, const struct show_context *c)
 {
 	json_t *json = json_object(), *vendors = json_array(), *ineffective = json_array();
 	json_t *undone = json_array(), *degraded = json_array(), *paused = show_paused(w);
+	bool unused;
+	json_t *effects = show_effects(w, &unused);
 	const char *state = "healthy";
 
 	for (size_t i = 0; i < w->config->vendor_count; i++) {
@@ -489,7 +526,7 @@ struct json_t *show_status(const struct world *w, const struct show_context *c)
 		add_degraded(degraded, c, xstrdup("no DNS server is known"), w->loaded_ms);
 	if (json_array_size(degraded) || json_array_size(paused))
 		state = "degraded";
-	if (json_array_size(ineffective))
+	if (json_array_size(ineffective) || unused)
 		state = "ineffective";
 	show_put_text(json, "version", ALLOWSYNCD_VERSION);
 	put_count(json, "pid", (uint64_t)getpid());
@@ -499,7 +536,7 @@ struct json_t *show_status(const struct world *w, const struct show_context *c)
 	json_object_set_new(json, "undone", undone);
 	json_object_set_new(json, "notes", show_notes(w));
 	json_object_set_new(json, "paused", paused);
-	show_put_text(json, "effect", "not looked at");
+	json_object_set_new(json, "effects", effects);
 	show_put_time(json, "now", &c->clock, c->clock.now_ms);
 	show_put_time(json, "started", &c->clock, c->started_ms);
 	json_object_set_new(json, "config", show_config(w, c));

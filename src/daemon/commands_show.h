@@ -38,6 +38,7 @@ struct json_t *show_vendor(
 	const struct world *w, const struct show_context *c, const struct config_vendor *v);
 struct json_t *show_set(
 	const struct world *w, const struct show_context *c, const struct world_set *set);
+struct json_t *show_effect(const struct world_set *set);
 struct json_t *show_name(const struct world *w, const struct show_context *c, const struct name *n);
 struct json_t *show_address(const struct show_context *c, const struct name_address *a);
 struct json_t *show_event(const struct event *e);

@@ -75,6 +75,7 @@ static json_t *show_element(const struct world *w, const struct show_context *c,
 
 	show_put_text(json, "set", set->text);
 	show_put_text(json, "element", element_key_format(&set->kind, key, text));
+	json_object_set_new(json, "effect", show_effect(set));
 	json_object_set_new(json, "present", json_boolean(live != NULL));
 	json_object_set_new(json, "ours", json_boolean(live && live->ours));
 	for (size_t i = 0; i < shown; i++)

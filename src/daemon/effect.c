@@ -9,12 +9,6 @@
 #include <string.h>
 #include <syslog.h>
 
-/* Sets on their way out, and such as are not there, have no effect to speak of. */
-static bool is_to_be_looked_at(const struct world_set *set)
-{
-	return set->config && set->present;
-}
-
 /* Putting elements into it is no use that lets anything through. */
 static bool matches_by_it(const struct nft_use *u)
 {
@@ -112,27 +106,29 @@ bool effect_look(struct world *w, struct nft_rules *r, sync_event_fn emit, void 
 		return false;
 	for (size_t i = 0; i < w->set_count; i++) {
 		struct world_set *set = &w->sets[i];
-		if (!is_to_be_looked_at(set)) {
-			set->effect.looked = false;
-			continue;
-		}
 		take_uses(set, &uses);
-		tell(w, set, emit, userdata);
+		if (effect_is_known(set))
+			tell(w, set, emit, userdata);
 	}
 	nft_uses_done(&uses);
 	return true;
 }
 
+bool effect_is_known(const struct world_set *set)
+{
+	return set->config && set->present && set->effect.looked;
+}
+
 bool effect_is_missing(const struct world_set *set)
 {
-	return set->effect.looked && set->effect.count == 0;
+	return effect_is_known(set) && set->effect.count == 0;
 }
 
 char *effect_text(const struct world_set *set)
 {
 	const struct set_effect *e = &set->effect;
 
-	if (!e->looked)
+	if (!effect_is_known(set))
 		return xstrdup("not looked at");
 	if (!e->rule)
 		return xstrdup("no rule uses it");

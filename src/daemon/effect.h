@@ -8,10 +8,12 @@
 struct nft_rules;
 
 /* Reads the rules of the sets' tables and tells which sets no rule uses, and which one does again.
- * Sets that do not stand there are not looked at. False: it could not be read, or not of one piece;
+ * False: it could not be read, or not of one piece;
  * what was known stays, try again later. */
 bool effect_look(struct world *w, struct nft_rules *r, sync_event_fn emit, void *userdata);
-/* Was it looked at, and no rule uses the set? */
+/* A set that is not there, or on its way out, has no effect to speak of. */
+bool effect_is_known(const struct world_set *set);
+/* Known, and no rule uses the set. */
 bool effect_is_missing(const struct world_set *set);
 /* "accepted by inet filter forward handle 12 and 2 more rules", "no rule uses it", "not looked at",
  * ...; the caller frees it. */

@@ -261,20 +261,25 @@ bool world_vendor_is_ineffective(const struct world *w, const struct config_vend
 
 char *world_summary(const struct world *w)
 {
-	size_t elements = 0, degraded = 0, failing = 0;
+	size_t elements = 0, degraded = 0, failing = 0, ineffective = 0;
 	struct name *n;
 
 	for (size_t i = 0; i < w->set_count; i++) {
 		const struct world_set *set = &w->sets[i];
 		elements += set->live.ours;
 		degraded += set->degraded || set->refusal_count;
+		ineffective +=
+			set->config && set->present && set->effect.looked && !set->effect.count;
 	}
 	for (size_t at = 0; (n = names_next(&w->names, &at));)
 		failing += names_health(n) == NAME_STOPPED;
 	return xasprintf("%svendors %zu, names %zu (%zu stopped resolving), sets %zu (%zu "
 			 "degraded), elements %zu",
-		degraded || failing ? "DEGRADED (see allowsyncctl): " : "", w->config->vendor_count,
-		w->names.by_text.count, failing, w->config->set_count, degraded, elements);
+		ineffective           ? "INEFFECTIVE (see allowsyncctl): "
+		: degraded || failing ? "DEGRADED (see allowsyncctl): "
+				      : "",
+		w->config->vendor_count, w->names.by_text.count, failing, w->config->set_count,
+		degraded, elements);
 }
 
 bool owner_is_paused(const struct world *w, const struct owner *o)
