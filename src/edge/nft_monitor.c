@@ -51,7 +51,7 @@ static void on_notice(void *userdata, const struct nft_notice *n)
 {
 	struct nft_monitor *m = userdata;
 	if (n->kind == NFT_NOTICE_GENERATION) {
-		if (m->knows && !m->losing && n->generation != next_generation(m->generation))
+		if (m->knows && n->generation != next_generation(m->generation))
 			tell_lost(m);
 		m->generation = n->generation;
 		m->knows = true;

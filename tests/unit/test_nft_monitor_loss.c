@@ -61,6 +61,8 @@ static void set_buffer(int bytes)
 static void test_an_overflow_is_told_once_and_after_all_older_notices(void)
 {
 	fresh(plain);
+	CHECK(lab_nft("add element inet t s { 10.200.0.0 }"));
+	CHECK_STR(heard(), "+ inet t s 0ac80000\nend\n");
 	set_buffer(16 * 1024);
 	CHECK_INT(commit_own(0, MANY, true), NFT_COMMIT_DONE);
 	/* Dropped as well, though there might be room for it: the older ones were not read yet. */
