@@ -116,9 +116,9 @@ enum {
 	EXPRESSION_MAX = 16,
 };
 static_assert((int)NFTA_LOOKUP_FLAGS <= (int)EXPRESSION_MAX &&
-		       (int)NFTA_DYNSET_SET_NAME <= (int)EXPRESSION_MAX &&
-		       (int)NFTA_OBJREF_SET_NAME <= (int)EXPRESSION_MAX &&
-		       (int)NFTA_IMMEDIATE_DATA <= (int)EXPRESSION_MAX,
+		      (int)NFTA_DYNSET_SET_NAME <= (int)EXPRESSION_MAX &&
+		      (int)NFTA_OBJREF_SET_NAME <= (int)EXPRESSION_MAX &&
+		      (int)NFTA_IMMEDIATE_DATA <= (int)EXPRESSION_MAX,
 	"room for what is looked at");
 
 static enum nft_ref_kind lookup_kind(const struct nlattr **at)
