@@ -127,12 +127,15 @@ void engine_turn(void *userdata)
 	name_changes_done(&expired);
 	sync_turn(&e->sync, e->world, now_ms);
 	tell_status(e, now_ms);
+	saved_turn(&e->saved, e->world, now_ms);
 
 	uint64_t next = names_next_ms(&e->world->names), sync_next = sync_next_ms(e->world);
 	if (sync_next < next)
 		next = sync_next;
 	if (e->news && e->status_ms < next)
 		next = e->status_ms;
+	if (saved_next_ms(&e->saved) < next)
+		next = saved_next_ms(&e->saved);
 	now_ms = loop_now_ms();
 	if (next != UINT64_MAX)
 		loop_timer_arm(e->timer, next > now_ms ? next - now_ms : 0);
@@ -143,6 +146,7 @@ int engine_run(struct engine *e)
 	int r = loop_run(e->loop, engine_turn, e);
 
 	service_stopping();
+	saved_flush(&e->saved, e->world, loop_now_ms());
 	engine_emit(e, &(struct event){
 			       .kind = EVENT_STOPPED,
 			       .priority = LOG_INFO,

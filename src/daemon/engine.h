@@ -19,6 +19,7 @@ struct world;
 
 struct engine_options {
 	const char *root;                 /* "" or where to read the configuration below */
+	const char *state;                /* the directory for what outlives the daemon */
 	const char *resolv_conf;          /* NULL: /etc/resolv.conf */
 	bool force_stderr;                /* log to stderr even where the journal listens */
 	void (*on_hup)(struct engine *e); /* SIGHUP came; called between two turns */

@@ -116,6 +116,7 @@ static int engine_open(struct engine *e)
 	e->sync.history = &e->history;
 	e->sync.emit = engine_emit;
 	e->sync.userdata = e;
+	saved_init(&e->saved, e->options.state, engine_emit, e);
 	e->timer = loop_timer_new(e->loop, on_timer, e);
 	e->sigterm = loop_signal_new(e->loop, SIGTERM, on_stop, e);
 	e->sigint = loop_signal_new(e->loop, SIGINT, on_stop, e);
@@ -177,6 +178,7 @@ struct engine *engine_free(struct engine *e)
 	nft_conn_free(e->conn);
 	world_free(e->world);
 	history_done(&e->history);
+	saved_done(&e->saved);
 	journal_free(e->journal);
 	free(e->status);
 	free(e);

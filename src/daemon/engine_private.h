@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the files of the engine share. */
 #include "daemon/engine.h"
+#include "daemon/saved.h"
 #include "daemon/sync.h"
 #include "daemon/waits.h"
 #include "daemon/watch.h"
@@ -37,6 +38,7 @@ struct engine {
 	struct watch watch;
 	struct subscription *subscriptions;
 	struct waits waits;
+	struct saved saved;
 	struct question *questions;
 	uint64_t started_ms;
 	bool ready;

@@ -32,6 +32,8 @@ static const char usage_text[] =
 	"  --release [TARGET]  without a running daemon: remove the daemon's own elements\n"
 	"                      from one set or one vendor's sets, or from all, and end\n"
 	"  --root DIR          read the configuration below DIR\n"
+	"  --state DIR         where elements are saved for the ruleset to include\n"
+	"                      (default " ALLOWSYNCD_STATE_DIR ", below the root)\n"
 	"  --socket PATH       control socket (default " ALLOWSYNCD_SOCKET ")\n"
 	"  --resolv-conf PATH  where servers are listed when the configuration names none\n"
 	"  --stderr            log to stderr even where the journal listens\n"
@@ -43,11 +45,12 @@ static const char usage_text[] =
 /* True: go on. */
 static bool parse_options(int argc, char **argv, struct options *o, int *ret_status)
 {
-	enum { CHECK = 256, RELEASE, ROOT, SOCKET, RESOLV_CONF, STDERR, VERSION, HELP };
+	enum { CHECK = 256, RELEASE, ROOT, STATE, SOCKET, RESOLV_CONF, STDERR, VERSION, HELP };
 	static const struct option longs[] = {
 		{"check", no_argument, NULL, CHECK},
 		{"release", no_argument, NULL, RELEASE},
 		{"root", required_argument, NULL, ROOT},
+		{"state", required_argument, NULL, STATE},
 		{"socket", required_argument, NULL, SOCKET},
 		{"resolv-conf", required_argument, NULL, RESOLV_CONF},
 		{"stderr", no_argument, NULL, STDERR},
@@ -68,6 +71,9 @@ static bool parse_options(int argc, char **argv, struct options *o, int *ret_sta
 			break;
 		case ROOT:
 			o->engine.root = optarg;
+			break;
+		case STATE:
+			o->engine.state = optarg;
 			break;
 		case SOCKET:
 			o->socket = optarg;
@@ -182,6 +188,9 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (!parse_options(argc, argv, &o, &status))
 		return status;
+	_cleanup_free_ char *state = xasprintf("%s" ALLOWSYNCD_STATE_DIR, o.engine.root);
+	if (!o.engine.state)
+		o.engine.state = state;
 	config_load(o.engine.root, &diags, &config);
 	if (o.check) {
 		status = check(&diags, config);
@@ -189,7 +198,7 @@ int main(int argc, char **argv)
 		tell_diags(&o, &diags);
 		status = EX_CONFIG;
 	} else if (o.release) {
-		status = release_without_daemon(config, o.release_target);
+		status = release_without_daemon(config, o.release_target, o.engine.state);
 	} else {
 		tell_diags(&o, &diags);
 		status = run(&o, config);

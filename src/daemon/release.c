@@ -5,7 +5,10 @@
 #include "allowsync/config.h"
 #include "base/strbuf.h"
 #include "core/live.h"
+#include "core/saved_text.h"
+#include "daemon/saved.h"
 #include "edge/nft_conn.h"
+#include "edge/state_files.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -67,7 +70,21 @@ static int empty_set(struct nft_conn *conn, const struct set_id *id, const char 
 	return EX_OK;
 }
 
-int release_without_daemon(const struct config *config, const char *target)
+/* The next load of the ruleset would bring them back. */
+static int remove_file(const struct set_id *id, const char *state_directory)
+{
+	_cleanup_free_ char *directory = saved_directory(state_directory);
+	_cleanup_free_ char *name = saved_text_file_name(id);
+	int r = state_files_remove(directory, name);
+
+	if (r == 0)
+		return EX_OK;
+	fprintf(stderr, "%s/%s: %s\n", directory, name, strerror(-r));
+	return EX_SOFTWARE;
+}
+
+int release_without_daemon(
+	const struct config *config, const char *target, const char *state_directory)
 {
 	struct nft_conn *conn = NULL;
 	size_t found = 0;
@@ -85,6 +102,8 @@ int release_without_daemon(const struct config *config, const char *target)
 			continue;
 		found++;
 		int one = may_empty(s, text, target) ? empty_set(conn, &s->id, text) : EX_USAGE;
+		if (one == EX_OK)
+			one = remove_file(&s->id, state_directory);
 		if (one != EX_OK)
 			status = one;
 	}
