@@ -9,6 +9,12 @@
 #include <string.h>
 #include <syslog.h>
 
+/* Sets on their way out, and such as are not there, have no effect to speak of. */
+static bool can_have_one(const struct world_set *set)
+{
+	return set->config && set->present;
+}
+
 /* Putting elements into it is no use that lets anything through. */
 static bool matches_by_it(const struct nft_use *u)
 {
@@ -66,7 +72,6 @@ static void take_uses(struct world_set *set, const struct nft_uses *uses)
 			best = u;
 	}
 	free(set->effect.rule);
-	set->effect.looked = true;
 	set->effect.count = count;
 	set->effect.rule = best ? rule_text(set, best) : NULL;
 	set->effect.does = best ? what_it_does(best) : NULL;
@@ -106,17 +111,29 @@ bool effect_look(struct world *w, struct nft_rules *r, sync_event_fn emit, void 
 		return false;
 	for (size_t i = 0; i < w->set_count; i++) {
 		struct world_set *set = &w->sets[i];
+		/* One that is not there may come with its rules: nothing is known until then. */
+		set->effect.looked = can_have_one(set);
+		if (!set->effect.looked)
+			continue;
 		take_uses(set, &uses);
-		if (effect_is_known(set))
-			tell(w, set, emit, userdata);
+		tell(w, set, emit, userdata);
 	}
 	nft_uses_done(&uses);
 	return true;
 }
 
+bool effect_is_due(const struct world *w)
+{
+	for (size_t i = 0; i < w->set_count; i++) {
+		if (can_have_one(&w->sets[i]) && !w->sets[i].effect.looked)
+			return true;
+	}
+	return false;
+}
+
 bool effect_is_known(const struct world_set *set)
 {
-	return set->config && set->present && set->effect.looked;
+	return can_have_one(set) && set->effect.looked;
 }
 
 bool effect_is_missing(const struct world_set *set)

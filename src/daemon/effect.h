@@ -11,6 +11,8 @@ struct nft_rules;
  * False: it could not be read, or not of one piece;
  * what was known stays, try again later. */
 bool effect_look(struct world *w, struct nft_rules *r, sync_event_fn emit, void *userdata);
+/* Has some set come that was not there at the last look? Then it is time for another. */
+bool effect_is_due(const struct world *w);
 /* A set that is not there, or on its way out, has no effect to speak of. */
 bool effect_is_known(const struct world_set *set);
 /* Known, and no rule uses the set. */

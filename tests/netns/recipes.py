@@ -5,6 +5,7 @@ The daemon asks the authoritative server itself, and `allowsyncctl resolve` make
 changed in DNS is in the sets when that returns, whatever the TTL, and no test has to wait for one.
 """
 import json
+import re
 
 from lab import DNS4
 from spaces import wait_until
@@ -39,9 +40,32 @@ def profile(*endpoints, title="Test"):
     return text
 
 
-def table(*declarations, name="filter"):
-    """A table of sets that no rule uses: they may be deleted and made anew."""
-    return f"table inet {name} {{\n" + "".join(f"\tset {d}\n" for d in declarations) + "}\n"
+def use(declaration):
+    """A chain with a rule that uses the set, where it is of a kind that is filled; else ""."""
+    name, _, body = declaration.partition(" ")
+    if name == "map" or not re.match(r"{ (type ipv[46]_addr|typeof ip6? [sd]addr)"
+                                     r"( \. inet_proto \. inet_service|"
+                                     r" \. (ip protocol|meta l4proto) \. (th|tcp) dport)?;", body):
+        return ""
+    key = ("ip6" if re.match("{ type(of ip6| ipv6)", body) else "ip") + " daddr" + (
+        " . meta l4proto . th dport" if " . " in body else "")
+    return f"\tchain uses_{name} {{ type filter hook forward priority 10; {key} @{name} accept; }}\n"
+
+
+def table(*declarations, name="filter", used=True):
+    """A table of sets, each with a rule that uses it. While one does, a set cannot be deleted."""
+    return f"table inet {name} {{\n" + "".join(
+        f"\tset {d}\n" + (use(d) if used else "") for d in declarations) + "}\n"
+
+
+def delete_set(lab, name):
+    """With its rule, in one transaction."""
+    lab.gateway.nft(f"flush chain inet filter uses_{name}\ndelete chain inet filter uses_{name}\n"
+                    f"delete set inet filter {name}")
+
+
+def add_set(lab, declaration):
+    lab.gateway.nft(table(declaration))
 
 
 ADDR4 = "{ type ipv4_addr; }"

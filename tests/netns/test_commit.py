@@ -233,12 +233,12 @@ def test_a_set_emptied_by_others_is_refilled_by_diff_and_by_reload(make_lab):
 
 def test_a_set_that_is_missing_at_the_start_is_filled_when_it_is_made(make_lab):
     lab, daemon = begin(make_lab, f"s {ADDR4}", start=False)
-    lab.gateway.nft("delete set inet filter s")
+    recipes.delete_set(lab, "s")
     daemon.start()
     give(lab, daemon, "45.1.0.1")
     assert daemon.ctl("status").returncode == 1
     becomes(lambda: "DEGRADED" in daemon.status, "the manager is told")
-    lab.gateway.nft(f"add set inet filter s {ADDR4}")
+    recipes.add_set(lab, f"s {ADDR4}")
     becomes(lambda: set(lab.elements("s")) == {"45.1.0.1"}, "found and filled")
     assert daemon.ctl("status").returncode == 0
     becomes(lambda: "DEGRADED" not in daemon.status, "the manager is told again")
@@ -249,8 +249,8 @@ def test_a_set_made_anew_with_another_type_gets_other_keys(make_lab, then):
     lab, daemon = begin(make_lab, f"s {ADDR4}")
     give(lab, daemon, "45.1.0.1", "2a00:1::1")
     assert set(lab.elements("s")) == {"45.1.0.1"}
-    lab.gateway.nft("delete set inet filter s")
-    lab.gateway.nft(f"add set inet filter s {then}")
+    recipes.delete_set(lab, "s")
+    recipes.add_set(lab, f"s {then}")
     give(lab, daemon, "45.1.0.1", "45.1.0.2", "2a00:1::1", "2a00:1::2")
     a = ["2a00:1::1", "2a00:1::2"] if "ipv6" in then else ["45.1.0.1", "45.1.0.2"]
     expected = {f"{x} . tcp . 443" if "inet_service" in then else x for x in a}
@@ -392,8 +392,8 @@ def test_entries_that_a_set_cannot_hold_are_said_once_and_left_out(make_lab):
     daemon.ctl("diff")
     assert len(daemon.events("set-entry-refused")) == 5
     # In a set of addresses only ranges have no place.
-    lab.gateway.nft("delete set inet filter p")
-    lab.gateway.nft(f"add set inet filter p {ADDR4}")
+    recipes.delete_set(lab, "p")
+    recipes.add_set(lab, f"p {ADDR4}")
     daemon.ctl("diff")
     becomes(lambda: set(lab.elements("p")) == {f"45.7.0.{i}" for i in (1, 2, 3, 5, 6)}, "filled")
     assert len(status(daemon)["degraded"]) == 2

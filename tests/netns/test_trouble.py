@@ -3,7 +3,7 @@
 daemon does not spin, and what it cannot look at it does not call in step."""
 import time
 
-from recipes import ADDR4, profile, resolve, resolver, sets, table, vendors
+from recipes import ADDR4, add_set, delete_set, profile, resolve, resolver, sets, table, vendors
 from spaces import wait_until
 
 ACME = profile({"name": "a.example.com"})
@@ -73,7 +73,7 @@ def test_set_that_is_missing_is_trouble_for_diff(make_lab):
     lab, daemon = made(make_lab, f"one {ADDR4}")
     daemon.start()
     assert daemon.ctl("diff").returncode == 0
-    lab.gateway.nft("delete set inet filter one")
+    delete_set(lab, "one")
     diff = daemon.ctl("diff")
     assert diff.returncode == 2 and "inet filter one" in diff.stdout
 
@@ -84,11 +84,11 @@ def test_set_that_goes_while_elements_wait_to_leave_costs_nothing(make_lab):
     daemon.start()
     resolve(daemon)
     assert set(lab.elements("one")) == {"45.9.9.1", "45.9.9.9"}
-    lab.gateway.nft("delete set inet filter one")
+    delete_set(lab, "one")
     assert daemon.ctl("diff").returncode == 2
     time.sleep(4)  # the moment at which 45.9.9.9 was to leave has passed
     before = cpu_seconds(daemon)
     time.sleep(2)
     assert cpu_seconds(daemon) - before < 0.5
-    lab.gateway.nft(f"add set inet filter one {ADDR4}")
+    add_set(lab, f"one {ADDR4}")
     wait_until(lambda: set(lab.elements("one")) == {"45.9.9.1"}, 15)
