@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "edge/nft_notice.h"
+#include "edge/nft_rule_msg.h"
 
 #include <assert.h>
 #include <string.h>
@@ -45,6 +46,34 @@ static void on_notice(void *userdata, const struct nft_notice *n)
 	s->notices++;
 }
 
+static void on_target(void *userdata, const char *chain)
+{
+	size_t *targets = userdata;
+	assert(strlen(chain) < UINT16_MAX);
+	(*targets)++;
+}
+
+/* What rules, chains and verdict maps refer to. */
+static void read_rule(const struct nft_msg *m, size_t len)
+{
+	struct nft_rule rule;
+	struct nft_ref ref;
+	struct nft_chain chain;
+	size_t refs = 0;
+	if (m->kind == NFT_MSG_KIND_RULE && nft_rule_decode(m, &rule) == 0) {
+		assert(strlen(rule.table) < len && strlen(rule.chain) < len);
+		for (struct nft_attrs at = rule.expressions; nft_rule_next_ref(&at, &ref); refs++)
+			assert(strlen(ref.name) < len);
+	} else if (m->kind == NFT_MSG_KIND_CHAIN && nft_rule_decode_chain(m, &chain) == 0) {
+		assert(strlen(chain.table) < len && strlen(chain.name) < len);
+	} else if (m->kind == NFT_MSG_KIND_TABLE) {
+		nft_rule_table_is_dormant(m);
+	} else if (m->kind == NFT_MSG_KIND_ELEMENTS) {
+		nft_rule_decode_targets(m, on_target, &refs);
+	}
+	assert(refs <= len / 4);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	if (len == 0)
@@ -65,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			assert(kind.unusable || kind.layout != SET_LAYOUT_UNKNOWN);
 		else if (m.kind == NFT_MSG_KIND_ELEMENTS)
 			nft_msg_decode_elements(&m, &s.kind, on_element, &s, &strange);
+		read_rule(&m, len);
 	}
 	assert(messages <= len / 16);
 	assert(s.elements + strange <= len / 4);
