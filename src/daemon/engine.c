@@ -9,6 +9,7 @@
 
 #include "allowsync/answer.h"
 #include "base/strbuf.h"
+#include "daemon/effect.h"
 #include "daemon/engine_private.h"
 #include "daemon/health.h"
 #include "daemon/refresh.h"
@@ -19,7 +20,7 @@
 
 #include <syslog.h>
 
-enum { STATUS_INTERVAL_MS = 1000 };
+enum { STATUS_INTERVAL_MS = 1000, EFFECT_DELAY_MS = 200, EFFECT_RETRY_MS = 1000 };
 
 void engine_emit(void *engine, const struct event *event)
 {
@@ -109,6 +110,18 @@ static void tell_status(struct engine *e, uint64_t now_ms)
 	e->ready = true;
 }
 
+/* A ruleset that is being loaded is looked at once, when it has settled. */
+static void look_at_effect(struct engine *e, uint64_t now_ms)
+{
+	if (e->watch.rules_changed && !e->effect_ms)
+		e->effect_ms = now_ms + EFFECT_DELAY_MS;
+	e->watch.rules_changed = false;
+	if (!e->effect_ms || now_ms < e->effect_ms)
+		return;
+	bool done = effect_look(e->world, e->rules, engine_emit, e);
+	e->effect_ms = done ? 0 : now_ms + EFFECT_RETRY_MS;
+}
+
 void engine_turn(void *userdata)
 {
 	struct engine *e = userdata;
@@ -126,12 +139,15 @@ void engine_turn(void *userdata)
 	refresh_apply(e->world, &expired);
 	name_changes_done(&expired);
 	sync_turn(&e->sync, e->world, now_ms);
+	look_at_effect(e, now_ms);
 	tell_status(e, now_ms);
 	saved_turn(&e->saved, e->world, now_ms);
 
 	uint64_t next = names_next_ms(&e->world->names), sync_next = sync_next_ms(e->world);
 	if (sync_next < next)
 		next = sync_next;
+	if (e->effect_ms && e->effect_ms < next)
+		next = e->effect_ms;
 	if (e->news && e->status_ms < next)
 		next = e->status_ms;
 	if (saved_next_ms(&e->saved) < next)

@@ -6,6 +6,7 @@
 #include "edge/loop.h"
 #include "edge/nft_conn.h"
 #include "edge/nft_monitor.h"
+#include "edge/nft_rules.h"
 #include "edge/resolver.h"
 #include "edge/service.h"
 
@@ -90,6 +91,7 @@ static int open_nft(struct engine *e)
 
 	if (r == 0)
 		r = nft_monitor_new(e->loop, on_notice, e, &e->sync.monitor);
+	e->rules = nft_rules_new();
 	if (r < 0)
 		journal_log(e->journal, LOG_ERR, "netlink sockets to nf_tables: %s%s", strerror(-r),
 			r == -EPERM ? " (CAP_NET_ADMIN is needed)" : "");
@@ -135,6 +137,7 @@ int engine_new(const struct engine_options *o, struct config *config, struct eng
 
 	e->options = *o;
 	e->started_ms = loop_now_ms();
+	e->effect_ms = e->started_ms;
 	e->journal = journal_new(o->force_stderr);
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		seed = e->started_ms; /* it only spreads the questions a little */
@@ -174,6 +177,7 @@ struct engine *engine_free(struct engine *e)
 	loop_signal_free(e->sigint);
 	loop_signal_free(e->sighup);
 	nft_monitor_free(e->sync.monitor);
+	nft_rules_free(e->rules);
 	loop_free(e->loop);
 	nft_conn_free(e->conn);
 	world_free(e->world);

@@ -36,6 +36,8 @@ struct engine {
 	struct history history;
 	struct sync sync;
 	struct watch watch;
+	struct nft_rules *rules;
+	uint64_t effect_ms; /* look then which rules use the sets; 0: no need */
 	struct subscription *subscriptions;
 	struct waits waits;
 	struct saved saved;

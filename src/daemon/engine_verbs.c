@@ -110,6 +110,7 @@ bool engine_reload(struct engine *e, struct diag_list *diags)
 	engine_take_resolver(e, resolver);
 	sync_turn(&e->sync, e->world, now_ms);
 	world_free(old);
+	e->effect_ms = now_ms;
 	waits_end_all(&e->waits);
 	_cleanup_free_ char *m = xasprintf(
 		"configuration %s in force: vendors %zu, names %zu, sets %zu", config->digest,
