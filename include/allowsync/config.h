@@ -58,6 +58,7 @@ struct config_set {
 	struct strings endpoints; /* none: all */
 	struct strings roles;     /* none: all */
 	enum direction direction;
+	bool remove_foreign; /* elements of others that nobody wants are deleted */
 };
 
 /* Something the configuration asks for and this version does not carry out. */

@@ -128,15 +128,12 @@ static void take_parts(struct config_builder *b, const struct section *s,
 	}
 }
 
-static void check_foreign(struct config_builder *b, const struct section *s)
+static bool removes_foreign(struct config_builder *b, const struct section *s)
 {
 	static const char *const words[] = {"keep", "remove", NULL};
-	const struct profile_text *value = section_scalar(s, "foreign");
 	unsigned word;
 
-	if (value_word(s, "foreign", words, b->diags, &word) && word == 1)
-		BUILD_ERROR(b, value->at, s, "foreign",
-			"\"remove\" is not carried out by this version");
+	return value_word(s, "foreign", words, b->diags, &word) && word == 1;
 }
 
 static void check_duplicate(
@@ -175,7 +172,7 @@ void config_build_set(struct config_builder *b, const struct section *s)
 	take_parts(b, s, &set, "endpoint", find_endpoint, &set.endpoints);
 	take_parts(b, s, &set, "role", find_role, &set.roles);
 	value_direction(s, "direction", b->diags, &set.direction);
-	check_foreign(b, s);
+	set.remove_foreign = removes_foreign(b, s);
 	if (set.id.nf_family && set.id.table && set.id.name)
 		check_duplicate(b, s, &set);
 

@@ -144,6 +144,20 @@ void plan_whole(struct plan *p, size_t set_index, const struct set_id *id,
 	fit(&t, l);
 }
 
+void plan_foreign(struct plan *p, size_t set_index, const struct set_id *id,
+	const struct set_kind *kind, const struct wanted *w, const struct live *l)
+{
+	struct target t = {p, set_index, id, kind, NULL};
+	const struct live_element *e;
+
+	if (live_count(l) == l->ours)
+		return;
+	for (size_t at = 0; (e = live_next(l, &at));) {
+		if (!e->ours && !wanted_find(w, &e->key))
+			plan_delete(open_set(&t), &e->key);
+	}
+}
+
 void live_apply(struct live *l, const struct plan_set *s)
 {
 	for (size_t i = 0; i < s->delete_count; i++)

@@ -40,5 +40,9 @@ void plan_dirty(struct plan *p, size_t set_index, const struct set_id *id,
 void plan_whole(struct plan *p, size_t set_index, const struct set_id *id,
 	const struct set_kind *kind, const struct wanted *w, const struct live *l,
 	bool delete_unowned);
+/* Before plan_whole(): deletes what is not ours and nobody wants. One that is wanted stays as it
+ * is: to delete and add a key in one batch may let a packet miss it. */
+void plan_foreign(struct plan *p, size_t set_index, const struct set_id *id,
+	const struct set_kind *kind, const struct wanted *w, const struct live *l);
 /* What a commit of `s` makes of the copy. */
 void live_apply(struct live *l, const struct plan_set *s);

@@ -25,6 +25,9 @@ struct groups {
 
 enum { SENTENCE_ADDRESSES_MAX = 8 };
 
+/* Of elements that others put there. */
+static const struct owner others;
+
 static struct group *group_for(struct groups *g, const struct owner *owner)
 {
 	struct group *group = map_get(&g->by_owner, &owner, sizeof(owner));
@@ -70,7 +73,7 @@ static void put(struct strbuf *full, struct strbuf *brief, size_t *count, struct
 static void remember(const struct sync *s, const struct world_set *set, const struct group *g,
 	const char *element, const struct addr *a, uint64_t missing_ms, uint64_t now_ms)
 {
-	const struct owner *o = g->owner;
+	const struct owner *o = g->owner == &others ? NULL : g->owner;
 
 	history_add(s->history, &(struct removal){
 					.set = set->text,
@@ -96,7 +99,7 @@ static const char *unowned_reason(const struct world_set *set)
 static void tell_group(const struct sync *s, const struct world *w, const struct world_set *set,
 	const struct group *g, uint32_t generation)
 {
-	const struct owner *o = g->owner;
+	const struct owner *o = g->owner == &others ? NULL : g->owner;
 	_cleanup_(strbuf_done) struct strbuf m = STRBUF_NULL;
 
 	if (o && o->name)
@@ -104,6 +107,8 @@ static void tell_group(const struct sync *s, const struct world *w, const struct
 	else if (o)
 		strbuf_appendf(
 			&m, "%s: %s (static)", o->vendor, o->endpoint ? o->endpoint->name : "");
+	else if (g->owner)
+		strbuf_append(&m, "put there by others:");
 	else
 		strbuf_append(&m, "left by an earlier run:");
 	strbuf_append(&m, strbuf_text(&g->added_short));
@@ -172,8 +177,10 @@ void changes_tell(const struct sync *s, const struct world *w, const struct worl
 	for (size_t i = 0; i < committed->delete_count; i++) {
 		const struct element_key *key = &committed->deletes[i];
 		const struct dirty_key *d = map_get(&dirty, key->bytes, key->len);
-		struct group *g = group_for(&groups, d ? d->cause : NULL);
-		g->why_removed = d ? d->reason : unowned_reason(set);
+		const struct live_element *e = live_find(&set->live, key);
+		bool foreign = e && !e->ours;
+		struct group *g = group_for(&groups, foreign ? &others : d ? d->cause : NULL);
+		g->why_removed = foreign ? "foreign" : d ? d->reason : unowned_reason(set);
 		if (!element_key_decode(&set->kind, key, &a, &protocol, &port))
 			continue;
 		element_key_format(&set->kind, key, text);

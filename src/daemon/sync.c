@@ -136,8 +136,10 @@ void sync_tell_foreign(const struct sync *s, const struct world *w, struct world
 		return;
 	set->foreign_reported = foreign;
 	if (foreign)
-		strbuf_appendf(&b, "set %s: %zu element%s not put there by us, kept:", set->text,
-			foreign, foreign == 1 ? "" : "s");
+		strbuf_appendf(&b, "set %s: %zu element%s not put there by us, %s:", set->text,
+			foreign, foreign == 1 ? "" : "s",
+			set->config && set->config->remove_foreign ? "removed unless wanted"
+								   : "kept");
 	else
 		strbuf_appendf(&b, "set %s: every element is ours again", set->text);
 	for (size_t at = 0; foreign && shown < FOREIGN_SHOWN && (e = live_next(&set->live, &at));) {
@@ -216,6 +218,7 @@ static void settle(struct world *w, struct world_set *set, uint64_t now_ms)
 		set->answers_came = false;
 		if (!refresh_unowned_leave_ms(w, set, now_ms, &set->unowned_leave_ms))
 			return;
+		set->plan_all = set->plan_all || world_set_removes_foreign(set);
 	}
 	if (now_ms < set->unowned_leave_ms)
 		return;
@@ -237,6 +240,8 @@ static void plan_one(struct plan *p, const struct world_set *set, bool all)
 {
 	if (!set->present)
 		return;
+	if (all && world_set_removes_foreign(set))
+		plan_foreign(p, set->index, &set->id, &set->kind, &set->wanted, &set->live);
 	if (all)
 		plan_whole(p, set->index, &set->id, &set->kind, &set->wanted, &set->live,
 			deletes_unowned(set));
@@ -281,6 +286,8 @@ static void committed(const struct sync *s, struct world *w, struct world_set *s
 		changes_tell(s, w, set, part, generation, now_ms);
 		live_apply(&set->live, part);
 		set->last_change_ms = now_ms;
+		if (set->config && set->config->remove_foreign)
+			sync_tell_foreign(s, w, set);
 	}
 	wanted_clear_dirty(&set->wanted);
 	set->plan_all = false;

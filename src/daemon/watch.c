@@ -167,6 +167,8 @@ static void on_generation(struct watch *watch, struct sync *s, struct world *w,
 		struct world_set *set = &w->sets[i];
 		if (set->touched.added || set->touched.deleted)
 			sync_tell_foreign(s, w, set);
+		if (set->touched.added && world_set_removes_foreign(set))
+			set->plan_all = true;
 		set->touched = (struct touched){0};
 	}
 }

@@ -250,6 +250,12 @@ struct world_set *world_set_find(const struct world *w, const char *text_or_sect
 	return NULL;
 }
 
+bool world_set_removes_foreign(const struct world_set *set)
+{
+	return set->config && set->config->remove_foreign && !set->paused &&
+	       (set->settled || set->unowned_leave_ms);
+}
+
 bool world_vendor_is_ineffective(const struct world *w, const struct config_vendor *v)
 {
 	for (size_t i = 0; i < w->owner_count; i++) {

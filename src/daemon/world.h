@@ -118,6 +118,8 @@ struct world *world_new(struct config *config, uint64_t seed, uint64_t now_ms);
 void world_carry_over(struct world *w, struct world *old, uint64_t now_ms);
 struct world *world_free(struct world *w);
 
+/* Are elements of others to go now? Not before all names were asked: they may turn out wanted. */
+bool world_set_removes_foreign(const struct world_set *set);
 struct world_set *world_set_find(const struct world *w, const char *text_or_section);
 /* Forgets the last set, which must be one that left the configuration. */
 void world_drop_last_set(struct world *w);

@@ -182,6 +182,47 @@ static void foreign_element_is_left_alone_in_every_case(void)
 	live_done(&l);
 }
 
+static void foreign_element_goes_on_request_unless_it_is_wanted(void)
+{
+	struct wanted w = WANTED_NULL;
+	struct live l = LIVE_NULL;
+	struct plan p = PLAN_NULL;
+
+	put(&l, 1, false, false);
+	put(&l, 2, false, true);
+	put(&l, 3, true, false);
+	hold(&w, 1);
+	hold(&w, 3);
+	hold(&w, 4);
+	plan_foreign(&p, 0, &id, &kind, &w, &l);
+	plan_whole(&p, 0, &id, &kind, &w, &l, true);
+	CHECK_STR(text_of(&p), "delete element inet filter allowed { 192.0.2.2 }\n"
+			       "add element inet filter allowed { 192.0.2.4 }\n");
+	wanted_done(&w);
+	live_done(&l);
+}
+
+static void room_that_foreign_elements_leave_is_used(void)
+{
+	const struct set_kind small = {.layout = SET_LAYOUT_ADDR, .family = FAMILY_V4, .size = 2};
+	struct wanted w = WANTED_NULL;
+	struct live l = LIVE_NULL;
+	struct plan p = PLAN_NULL;
+
+	put(&l, 1, false, false);
+	put(&l, 2, false, false);
+	hold(&w, 3);
+	hold(&w, 4);
+	plan_foreign(&p, 0, &id, &small, &w, &l);
+	plan_whole(&p, 0, &id, &small, &w, &l, true);
+	CHECK_INT(p.count, 1);
+	CHECK_INT(p.sets[0].left_out, 0);
+	CHECK_INT(p.sets[0].add_count, 2);
+	plan_done(&p);
+	wanted_done(&w);
+	live_done(&l);
+}
+
 static void unwanted_and_dirty_is_deleted(void)
 {
 	struct wanted w = WANTED_NULL;
@@ -374,6 +415,8 @@ int main(void)
 	TAP_RUN(ours_with_a_timeout_running_is_added_again);
 	TAP_RUN(more_than_fits_is_left_out_and_deletes_go_ahead);
 	TAP_RUN(foreign_element_is_left_alone_in_every_case);
+	TAP_RUN(foreign_element_goes_on_request_unless_it_is_wanted);
+	TAP_RUN(room_that_foreign_elements_leave_is_used);
 	TAP_RUN(unwanted_and_dirty_is_deleted);
 	TAP_RUN(unwanted_and_gone_already_needs_nothing);
 	TAP_RUN(key_that_flips_in_one_turn_comes_out_as_it_stands);
