@@ -30,6 +30,7 @@ enum event_kind {
 	EVENT_RELEASED,
 	EVENT_RESOLVER,       /* the list of servers is empty, or changed */
 	EVENT_CONTROL_FAILED, /* the control socket cannot be had */
+	EVENT_PAUSED,         /* or resumed, by an admin */
 	EVENT_STATE_FAILED,   /* the files in the state directory cannot be kept */
 	EVENT_KIND_COUNT,
 };

@@ -29,6 +29,7 @@ static const struct {
 	[EVENT_RELEASED] = {"released", "53874bfd58de4964b5d8c730c8364a34"},
 	[EVENT_RESOLVER] = {"resolver", "5bfae0c4a2b5497e9dc7eb8f1cb8e571"},
 	[EVENT_CONTROL_FAILED] = {"control-failed", "9a8ff21537934a7693d0791be6a73e8c"},
+	[EVENT_PAUSED] = {"paused", "80a1779465694880be148be3832f1415"},
 	[EVENT_STATE_FAILED] = {"state-failed", "9a4cfc32fceb44fbb79529d491ffd211"},
 };
 

@@ -33,6 +33,9 @@ static const struct verb verbs[] = {
 	{"reload", "", "read the configuration again; done when it returns", 0, 0, verb_reload},
 	{"release", "[SET|VENDOR]", "remove our own elements, and stay away until reload", 0, 1,
 		verb_release},
+	{"pause", "[SET|VENDOR]", "leave sets exactly as they are, until resume or reload", 0, 1,
+		verb_pause},
+	{"resume", "[SET|VENDOR]", "go on after pause or release", 0, 1, verb_resume},
 	{"check", "", "check the configuration files (allowsyncd --check)", 0, 0, verb_check},
 };
 

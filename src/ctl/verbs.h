@@ -16,4 +16,6 @@ int verb_resolve(struct ctl *c, int argc, char **argv);
 int verb_monitor(struct ctl *c, int argc, char **argv);
 int verb_reload(struct ctl *c, int argc, char **argv);
 int verb_release(struct ctl *c, int argc, char **argv);
+int verb_pause(struct ctl *c, int argc, char **argv);
+int verb_resume(struct ctl *c, int argc, char **argv);
 int verb_check(struct ctl *c, int argc, char **argv);

@@ -187,6 +187,37 @@ int verb_release(struct ctl *c, int argc, char **argv)
 	return CTL_OK;
 }
 
+static int pause_or_resume(
+	struct ctl *c, int argc, char **argv, const char *method, const char *done)
+{
+	json_t *reply;
+	int r = client_call(
+		c, method, argc ? client_parameter("target", argv[0]) : NULL, CTL_REPLY_MS, &reply);
+
+	if (r)
+		return r;
+	if (c->json != JSON_MODE_OFF) {
+		client_print_json(c, reply);
+	} else {
+		_cleanup_free_ char *count = text_count(field_int(reply, "sets"), "set", "s");
+		print_raw(&c->printer, "%s %s\n", count, done);
+	}
+	client_flush(c);
+	json_decref(reply);
+	return CTL_OK;
+}
+
+int verb_pause(struct ctl *c, int argc, char **argv)
+{
+	return pause_or_resume(
+		c, argc, argv, "Pause", "paused until \"allowsyncctl resume\", or reload");
+}
+
+int verb_resume(struct ctl *c, int argc, char **argv)
+{
+	return pause_or_resume(c, argc, argv, "Resume", "resumed");
+}
+
 int verb_check(struct ctl *c, int argc, char **argv)
 {
 	return become_daemon(c, "--check", NULL);

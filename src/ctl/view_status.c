@@ -104,7 +104,7 @@ static void headline(struct printer *p, const json_t *status)
 		else if (degraded)
 			print_text(p, field_text(field_item(status, "degraded", 0), "what"));
 		else
-			print_raw(p, "released by an admin");
+			print_raw(p, "paused by an admin");
 		print_raw(p, "\n");
 	}
 	if (ineffective || *unused || degraded || paused)
@@ -256,7 +256,7 @@ void view_status(struct printer *p, const struct json_t *status)
 	for (size_t i = 0; i < field_count(status, "paused"); i++) {
 		label(p, "paused");
 		print_text(p, field_item_text(status, "paused", i));
-		print_raw(p, ": released; \"allowsyncctl reload\" resumes\n");
+		print_raw(p, ": not kept true; \"allowsyncctl resume\" goes on\n");
 	}
 	lines_of(p, status, "undone", "undone");
 	lines_of(p, status, "notes", "note");

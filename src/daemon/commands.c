@@ -157,6 +157,27 @@ static void do_release(struct commands *c, struct control_call *call)
 		control_call_reply(call, commands_object("removed", json_integer(r)), false);
 }
 
+static void pause_or_resume(struct commands *c, struct control_call *call, bool pause)
+{
+	const char *target = commands_parameter(call, "target");
+	int r = engine_pause(c->engine, target, pause);
+
+	if (r < 0)
+		commands_fail(call, ERROR("NoSuchTarget"), "target", target ? target : "");
+	else
+		control_call_reply(call, commands_object("sets", json_integer(r)), false);
+}
+
+static void do_pause(struct commands *c, struct control_call *call)
+{
+	pause_or_resume(c, call, true);
+}
+
+static void do_resume(struct commands *c, struct control_call *call)
+{
+	pause_or_resume(c, call, false);
+}
+
 struct method {
 	const char *name;
 	void (*fn)(struct commands *c, struct control_call *call);
@@ -178,6 +199,8 @@ static const struct method methods[] = {
 	{"Monitor", commands_monitor, false, false, true, {0}},
 	{"Reload", do_reload, true, false, false, {0}},
 	{"Release", do_release, true, false, false, {"target"}},
+	{"Pause", do_pause, true, false, false, {"target"}},
+	{"Resume", do_resume, true, false, false, {"target"}},
 };
 
 /* NULL: all are known and of the right type; else the one that is not. */

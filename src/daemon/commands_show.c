@@ -161,7 +161,7 @@ struct json_t *show_effect(const struct world_set *set)
 
 static const char *set_state(const struct world_set *set)
 {
-	if (set->paused)
+	if (set->paused || set->frozen)
 		return "paused";
 	if (set->degraded || set->refusal_count)
 		return "degraded";
@@ -411,7 +411,7 @@ static json_t *show_paused(const struct world *w)
 			add_text(list, xasprintf("vendor %s", w->config->vendors[i].name));
 	}
 	for (size_t i = 0; i < w->set_count; i++) {
-		if (w->sets[i].paused)
+		if (w->sets[i].paused || w->sets[i].frozen)
 			add_text(list, xasprintf("set %s", w->sets[i].text));
 	}
 	return list;

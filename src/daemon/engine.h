@@ -63,6 +63,9 @@ struct engine_wait;
 struct engine_wait *engine_resolve(
 	struct engine *e, const char *name, engine_resolved_fn done, void *userdata);
 void engine_resolve_cancel(struct engine *e, struct engine_wait *w);
+/* Leaves one set, the sets of one vendor, or all (NULL) exactly as they are; or goes on there, also
+ * after a release. Returns how many sets; -ENOENT: neither set nor vendor. */
+int engine_pause(struct engine *e, const char *target, bool pause);
 /* Removes own elements of one set ("inet filter x" or its section's name), of one vendor, or all
  * (NULL), and stays paused for them until the next reload. Returns how many went; -ENOENT: neither
  * set nor vendor; other -errno: the kernel refused. */

@@ -191,8 +191,10 @@ static bool pause_vendor(struct world *w, const char *vendor)
 			found = w->vendor_paused[i] = true;
 	}
 	for (size_t i = 0; i < w->owner_count; i++) {
-		if (!w->owners[i]->retired && str_eq(w->owners[i]->vendor, vendor))
-			w->owners[i]->paused = true;
+		if (w->owners[i]->retired || !str_eq(w->owners[i]->vendor, vendor))
+			continue;
+		w->owners[i]->paused = true;
+		w->sets[w->owners[i]->set_index].frozen = false;
 	}
 	return found;
 }
@@ -200,6 +202,7 @@ static bool pause_vendor(struct world *w, const char *vendor)
 static void pause_set(struct world_set *set)
 {
 	set->paused = true;
+	set->frozen = false;
 	set->plan_all = true;
 }
 

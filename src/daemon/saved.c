@@ -43,7 +43,7 @@ static struct mark mark_of(const struct world_set *set)
 	m.layout = set->kind.layout;
 	m.present = set->present;
 	m.settled = set->settled;
-	m.paused = set->paused;
+	m.paused = set->paused || set->frozen;
 	return m;
 }
 
@@ -183,7 +183,7 @@ static void save(struct saved *s, const struct world *w, size_t i, uint64_t now_
 	int r = 0;
 
 	saved->due_ms = 0;
-	if (set->paused) {
+	if (set->paused || set->frozen) {
 		r = state_files_remove(s->directory, saved->name);
 	} else if (is_known(set)) {
 		collect(&keys, set);

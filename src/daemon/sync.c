@@ -238,7 +238,7 @@ static bool deletes_unowned(const struct world_set *set)
 
 static void plan_one(struct plan *p, const struct world_set *set, bool all)
 {
-	if (!set->present)
+	if (!set->present || set->frozen)
 		return;
 	if (all && world_set_removes_foreign(set))
 		plan_foreign(p, set->index, &set->id, &set->kind, &set->wanted, &set->live);
@@ -315,7 +315,7 @@ static void refused(
 
 static bool is_planned(const struct world_set *set, uint64_t now_ms)
 {
-	return !set->look_ms && set->hold_ms <= now_ms;
+	return !set->look_ms && set->hold_ms <= now_ms && !set->frozen;
 }
 
 /* Every set that is present and not to be looked at first, on top of what was last heard. */
@@ -415,7 +415,9 @@ void sync_turn(struct sync *s, struct world *w, uint64_t now_ms)
 		settle(w, set, now_ms);
 		if (set->hold_ms <= now_ms)
 			set->hold_ms = 0;
-		dirty = dirty || set->plan_all || set->wanted.dirty_count;
+		if (set->frozen && set->wanted.dirty_count > DIRTY_MAX)
+			wanted_clear_dirty(&set->wanted); /* all of it is planned afterwards */
+		dirty = dirty || (!set->frozen && (set->plan_all || set->wanted.dirty_count));
 	}
 	if (dirty)
 		commit_turn(s, w, now_ms);

@@ -53,6 +53,7 @@ struct world_set {
 	bool present;         /* seen at the last look, and usable */
 	bool looked;          /* the last look told what is there, be it nothing */
 	bool paused;          /* released by the admin: stays empty of ours until the next reload */
+	bool frozen; /* paused by the admin: nothing is changed until resumed, or the next reload */
 	struct wanted wanted;
 	struct live live;
 	struct owner **owners; /* every owner that may want something here; borrowed */
