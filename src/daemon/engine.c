@@ -113,7 +113,7 @@ static void tell_status(struct engine *e, uint64_t now_ms)
 /* A ruleset that is being loaded is looked at once, when it has settled. */
 static void look_at_effect(struct engine *e, uint64_t now_ms)
 {
-	if (e->watch.rules_changed && !e->effect_ms)
+	if ((e->watch.rules_changed || effect_is_due(e->world)) && !e->effect_ms)
 		e->effect_ms = now_ms + EFFECT_DELAY_MS;
 	e->watch.rules_changed = false;
 	if (!e->effect_ms || now_ms < e->effect_ms)

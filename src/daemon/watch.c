@@ -44,8 +44,8 @@ static void on_deleted(struct world_set *set, const struct nft_notice *n)
 		return;
 	live_remove(&set->live, key);
 	set->touched.deleted++;
-	if (!want)
-		return;
+	if (!want || set->frozen)
+		return; /* resume looks again */
 	set->touched.undone++;
 	wanted_mark_dirty(&set->wanted, key, want->owners[0], "refill", 0);
 }
