@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What others do to our sets is noticed as it happens, and put right without asking DNS."""
-import os
-
 import recipes
 from recipes import ADDR4, ADDR6, PORTS4, becomes, ctl_json, resolve, status
 from test_commit import begin, give
@@ -112,7 +110,8 @@ def test_a_busy_neighbour_neither_starves_nor_spins_it(make_lab):
         for i in range(1, 11):
             give(lab, daemon, *NAMES[i:])
             assert sorted(set_of(lab, "s")) == sorted(NAMES[i:])
-        assert not daemon.events("set-degraded")
+        # Being late is no failure: planned again in the same turn, without a word.
+        assert not daemon.events("set-degraded") and not daemon.events("commit-failed")
     finally:
         lab.gateway.end(neighbour, 9, 10)
 
@@ -123,10 +122,11 @@ def test_a_set_made_later_is_filled_at_once(make_lab):
     daemon.start()
     give(lab, daemon, *NAMES)
     resolve(daemon)
-    before = os.times().elapsed
     lab.gateway.nft(recipes.table(f"s {ADDR4}"))
     becomes(lambda: len(set_of(lab, "s")) == 20, "it is filled")
-    assert os.times().elapsed - before < 10 and daemon.events("set-recovered")
+    becomes(lambda: daemon.events("set-recovered"), "it is said")
+    # By the notice of it, not by looking for it now and then.
+    assert any("made, removed or replaced set inet filter s" in m for m in changed(daemon))
 
 
 def test_whoever_undoes_every_repair_is_named_and_not_raced(make_lab):
