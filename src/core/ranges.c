@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Ranges in a red-black tree, and what can be said of two of them. Addresses are in network order,
+ * so that memcmp() compares them. */
+#include "core/ranges.h"
+
+#include "base/mem.h"
+
+#include <bsd/sys/tree.h>
+#include <string.h>
+
+struct range {
+	RB_ENTRY(range) node;
+	struct element_key key;
+	void *item;
+};
+
+static int compare(const struct range *a, const struct range *b)
+{
+	return element_key_cmp(&a->key, &b->key);
+}
+
+/* The header uses it and, on Linux, does not define it. */
+#define __unused __attribute__((__unused__))
+RB_HEAD(range_tree, range);
+RB_GENERATE_STATIC(range_tree, range, node, compare)
+#undef __unused
+
+static struct range_tree tree_of(const struct ranges *r)
+{
+	return (struct range_tree){.rbh_root = r->root};
+}
+
+static size_t half(const struct element_key *key)
+{
+	return key->len / 2;
+}
+
+static const uint8_t *last_of(const struct element_key *key)
+{
+	return key->bytes + half(key);
+}
+
+/* --- the tree --- */
+
+void ranges_put(struct ranges *r, const struct element_key *key, void *item)
+{
+	struct range_tree t = tree_of(r);
+	struct range *range = xcalloc(1, sizeof(*range));
+
+	range->key = *key;
+	range->item = item;
+	struct range *old = RB_INSERT(range_tree, &t, range);
+	if (old) {
+		old->item = item;
+		free(range);
+	} else {
+		r->count++;
+	}
+	r->root = t.rbh_root;
+}
+
+void ranges_remove(struct ranges *r, const struct element_key *key)
+{
+	struct range_tree t = tree_of(r);
+	struct range wanted = {.key = *key}, *range = RB_FIND(range_tree, &t, &wanted);
+
+	if (!range)
+		return;
+	RB_REMOVE(range_tree, &t, range);
+	free(range);
+	r->count--;
+	r->root = t.rbh_root;
+}
+
+void ranges_done(struct ranges *r)
+{
+	struct range_tree t = tree_of(r);
+	struct range *range, *next;
+
+	RB_FOREACH_SAFE(range, range_tree, &t, next)
+	{
+		RB_REMOVE(range_tree, &t, range);
+		free(range);
+	}
+	*r = RANGES_NULL;
+}
+
+const struct range *ranges_first(const struct ranges *r)
+{
+	struct range_tree t = tree_of(r);
+
+	return RB_MIN(range_tree, &t);
+}
+
+const struct range *ranges_next(const struct range *range)
+{
+	return RB_NEXT(range_tree, NULL, (struct range *)(uintptr_t)range);
+}
+
+const struct range *ranges_from(const struct ranges *r, const struct element_key *span)
+{
+	struct range_tree t = tree_of(r);
+	struct range wanted = {.key = *span};
+
+	memset(wanted.key.bytes + half(span), 0, half(span));
+	return RB_NFIND(range_tree, &t, &wanted);
+}
+
+const struct range *ranges_overlapping(const struct ranges *r, const struct element_key *span)
+{
+	struct range_tree t = tree_of(r);
+	struct range behind = {.key = *span};
+
+	/* The last one that begins before `span` does, or there; then the one after it. */
+	memset(behind.key.bytes + half(span), 0xff, half(span));
+	struct range *next = RB_NFIND(range_tree, &t, &behind);
+	struct range *before = next ? RB_PREV(range_tree, &t, next) : RB_MAX(range_tree, &t);
+	if (before && range_place(&before->key, span) == 0)
+		return before;
+	return next && range_place(&next->key, span) == 0 ? next : NULL;
+}
+
+const struct element_key *range_key(const struct range *range)
+{
+	return &range->key;
+}
+
+void *range_item(const struct range *range)
+{
+	return range->item;
+}
+
+/* --- keys --- */
+
+int range_place(const struct element_key *a, const struct element_key *b)
+{
+	if (memcmp(last_of(a), b->bytes, half(b)) < 0)
+		return -1;
+	return memcmp(a->bytes, last_of(b), half(b)) > 0;
+}
+
+bool range_holds(const struct element_key *outer, const struct element_key *inner)
+{
+	return memcmp(outer->bytes, inner->bytes, half(inner)) <= 0 &&
+	       memcmp(last_of(outer), last_of(inner), half(inner)) >= 0;
+}
+
+void range_join(struct element_key *span, const struct element_key *other)
+{
+	if (memcmp(other->bytes, span->bytes, half(span)) < 0)
+		memcpy(span->bytes, other->bytes, half(span));
+	if (memcmp(last_of(other), last_of(span), half(span)) > 0)
+		memcpy(span->bytes + half(span), last_of(other), half(span));
+}
+
+/* False, and unchanged: it was the last address. */
+static bool increment(uint8_t *address, size_t len)
+{
+	uint8_t copy[ELEMENT_KEY_MAX];
+
+	memcpy(copy, address, len);
+	for (size_t i = len; i > 0; i--) {
+		if (++copy[i - 1]) {
+			memcpy(address, copy, len);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* False, and unchanged: it was the first address. */
+static bool decrement(uint8_t *address, size_t len)
+{
+	uint8_t copy[ELEMENT_KEY_MAX];
+
+	memcpy(copy, address, len);
+	for (size_t i = len; i > 0; i--) {
+		if (copy[i - 1]--) {
+			memcpy(address, copy, len);
+			return true;
+		}
+	}
+	return false;
+}
+
+struct element_key range_widen(const struct element_key *key)
+{
+	struct element_key wide = *key;
+
+	decrement(wide.bytes, half(key));
+	increment(wide.bytes + half(key), half(key));
+	return wide;
+}
+
+bool range_before(
+	const struct element_key *key, const struct element_key *hole, struct element_key *ret)
+{
+	struct element_key k = *key;
+
+	if (memcmp(hole->bytes, key->bytes, half(key)) <= 0)
+		return false;
+	memcpy(k.bytes + half(key), hole->bytes, half(key));
+	decrement(k.bytes + half(key), half(key));
+	*ret = k;
+	return true;
+}
+
+bool range_behind(
+	const struct element_key *key, const struct element_key *hole, struct element_key *ret)
+{
+	struct element_key k = *key;
+
+	if (memcmp(last_of(hole), last_of(key), half(key)) >= 0)
+		return false;
+	memcpy(k.bytes, last_of(hole), half(key));
+	increment(k.bytes, half(key));
+	*ret = k;
+	return true;
+}
+
+bool range_from_ends(
+	const struct element_key *start, const struct element_key *behind, struct element_key *ret)
+{
+	struct element_key k = *start;
+
+	k.len = (uint8_t)(2 * start->len);
+	if (behind->len) {
+		memcpy(k.bytes + start->len, behind->bytes, start->len);
+		if (!decrement(k.bytes + start->len, start->len) ||
+			memcmp(k.bytes, k.bytes + start->len, start->len) > 0)
+			return false;
+	} else {
+		memset(k.bytes + start->len, 0xff, start->len);
+	}
+	*ret = k;
+	return true;
+}
+
+bool range_to_ends(const struct element_key *key, struct element_key *ret_start,
+	struct element_key *ret_behind)
+{
+	struct element_key start = {.len = (uint8_t)half(key)}, behind = start;
+
+	memcpy(start.bytes, key->bytes, half(key));
+	memcpy(behind.bytes, last_of(key), half(key));
+	*ret_start = start;
+	if (!increment(behind.bytes, half(key)))
+		return false;
+	*ret_behind = behind;
+	return true;
+}
