@@ -59,6 +59,9 @@ struct config_set {
 	struct strings roles;     /* none: all */
 	enum direction direction;
 	bool remove_foreign; /* elements of others that nobody wants are deleted */
+	uint8_t protocol;    /* IPPROTO_*: the set takes services of that one only; 0: of all */
+	int64_t fuse_s; /* our elements expire that long after the last sign of life; 0: never; -1:
+			 * as the set's own default timeout says */
 };
 
 /* Something the configuration asks for and this version does not carry out. */
@@ -86,6 +89,7 @@ enum {
 	CONFIG_NAMES_MAX = 100000,
 	CONFIG_VENDORS_MAX = 1000,
 	CONFIG_SETS_MAX = 1000,
+	CONFIG_FUSE_MIN_S = 10,
 	CONFIG_REFRESH_MIN_S = 5,
 	CONFIG_REFRESH_MAX_S = 3600,
 };

@@ -26,6 +26,8 @@ enum event_kind {
 	EVENT_SET_EFFECTIVE,     /* one does again */
 	EVENT_RULESET_CHANGED,   /* somebody else made, removed or emptied a set of ours */
 	EVENT_FOREIGN,           /* elements that are not ours */
+	EVENT_SET_COSTLY,        /* of a kind in which each change costs the kernel much */
+	EVENT_COMMIT_SPLIT,      /* a change too large for one transaction */
 	EVENT_COMMIT_FAILED,
 	EVENT_RELEASED,
 	EVENT_RESOLVER,       /* the list of servers is empty, or changed */

@@ -41,6 +41,8 @@ static const struct key_def set_keys[] = {
 	{"role", KEY_LIST},
 	{"direction", KEY_SCALAR},
 	{"foreign", KEY_SCALAR},
+	{"proto", KEY_SCALAR},
+	{"fuse", KEY_SCALAR},
 	{NULL, 0},
 };
 static const struct key_def devices_keys[] = {

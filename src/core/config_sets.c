@@ -5,6 +5,8 @@
 #include "base/strbuf.h"
 #include "core/values.h"
 
+#include <netinet/in.h>
+
 static bool required(struct config_builder *b, const struct section *s, const char *key)
 {
 	if (section_key(s, key))
@@ -136,6 +138,29 @@ static bool removes_foreign(struct config_builder *b, const struct section *s)
 	return value_word(s, "foreign", words, b->diags, &word) && word == 1;
 }
 
+static uint8_t protocol(struct config_builder *b, const struct section *s)
+{
+	static const char *const words[] = {"tcp", "udp", "sctp", "dccp", "udplite", NULL};
+	static const uint8_t numbers[] = {
+		IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP, IPPROTO_DCCP, IPPROTO_UDPLITE};
+	unsigned word;
+
+	return value_word(s, "proto", words, b->diags, &word) ? numbers[word] : 0;
+}
+
+static int64_t fuse(struct config_builder *b, const struct section *s)
+{
+	const struct profile_text *value = section_scalar(s, "fuse");
+	uint32_t seconds;
+
+	if (!value)
+		return -1;
+	if (str_eq(value->text, "no"))
+		return 0;
+	return value_duration_s(s, "fuse", CONFIG_FUSE_MIN_S, b->diags, &seconds) ? (int64_t)seconds
+										  : -1;
+}
+
 static void check_duplicate(
 	struct config_builder *b, const struct section *s, const struct config_set *set)
 {
@@ -173,6 +198,8 @@ void config_build_set(struct config_builder *b, const struct section *s)
 	take_parts(b, s, &set, "role", find_role, &set.roles);
 	value_direction(s, "direction", b->diags, &set.direction);
 	set.remove_foreign = removes_foreign(b, s);
+	set.protocol = protocol(b, s);
+	set.fuse_s = fuse(b, s);
 	if (set.id.nf_family && set.id.table && set.id.name)
 		check_duplicate(b, s, &set);
 

@@ -65,39 +65,113 @@ bool set_id_eq(const struct set_id *a, const struct set_id *b)
 	       str_eq(a->name, b->name);
 }
 
+/* The fields of each layout, in order. */
+enum field { FIELD_NONE, FIELD_ADDR, FIELD_PROTO, FIELD_SERVICE };
+enum { FIELDS_MAX = 3 };
+static const struct {
+	enum field fields[FIELDS_MAX];
+	const char *name_v4, *name_v6;
+} layouts[] = {
+	[SET_LAYOUT_UNKNOWN] = {{FIELD_NONE}, "unknown", "unknown"},
+	[SET_LAYOUT_ADDR] = {{FIELD_ADDR}, "ipv4_addr", "ipv6_addr"},
+	[SET_LAYOUT_ADDR_PROTO_SERVICE] = {{FIELD_ADDR, FIELD_PROTO, FIELD_SERVICE},
+		"ipv4_addr . inet_proto . inet_service", "ipv6_addr . inet_proto . inet_service"},
+	[SET_LAYOUT_ADDR_SERVICE] = {{FIELD_ADDR, FIELD_SERVICE}, "ipv4_addr . inet_service",
+		"ipv6_addr . inet_service"},
+};
+
+static enum field field_at(const struct set_kind *kind, size_t i)
+{
+	return i < FIELDS_MAX ? layouts[kind->layout].fields[i] : FIELD_NONE;
+}
+
+static bool has_field(const struct set_kind *kind, enum field field)
+{
+	for (size_t i = 0; i < FIELDS_MAX; i++) {
+		if (layouts[kind->layout].fields[i] == field)
+			return true;
+	}
+	return false;
+}
+
+static size_t field_len(const struct set_kind *kind, enum field field)
+{
+	return field == FIELD_ADDR ? addr_len(kind->family) : FIELD_LEN;
+}
+
 const char *set_kind_type_name(const struct set_kind *kind)
 {
-	bool v6 = kind->family == FAMILY_V6;
+	return kind->family == FAMILY_V6 ? layouts[kind->layout].name_v6
+					 : layouts[kind->layout].name_v4;
+}
 
-	switch (kind->layout) {
-	case SET_LAYOUT_ADDR:
-		return v6 ? "ipv6_addr" : "ipv4_addr";
-	case SET_LAYOUT_ADDR_PROTO_SERVICE:
-		return v6 ? "ipv6_addr . inet_proto . inet_service"
-			  : "ipv4_addr . inet_proto . inet_service";
-	case SET_LAYOUT_UNKNOWN:
-		break;
+bool set_kind_has_ranges(const struct set_kind *kind)
+{
+	return kind->interval && kind->layout == SET_LAYOUT_ADDR;
+}
+
+bool set_kind_has_boxes(const struct set_kind *kind)
+{
+	return kind->interval && kind->layout != SET_LAYOUT_ADDR;
+}
+
+size_t set_kind_key_len(const struct set_kind *kind)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; field_at(kind, i) != FIELD_NONE; i++)
+		len += field_len(kind, field_at(kind, i));
+	return len;
+}
+
+static void encode_part(const struct set_kind *kind, const struct addr *a, uint8_t protocol,
+	uint16_t port, struct element_key *key)
+{
+	for (size_t i = 0; field_at(kind, i) != FIELD_NONE; i++) {
+		uint8_t *at = key->bytes + key->len;
+		switch (field_at(kind, i)) {
+		case FIELD_ADDR:
+			memcpy(at, a->bytes, addr_len(kind->family));
+			break;
+		case FIELD_PROTO:
+			at[0] = protocol;
+			break;
+		case FIELD_SERVICE:
+			at[0] = (uint8_t)(port >> 8);
+			at[1] = (uint8_t)port;
+			break;
+		case FIELD_NONE:
+			break;
+		}
+		key->len += (uint8_t)field_len(kind, field_at(kind, i));
 	}
-	return "unknown";
+}
+
+struct element_key element_key_encode(const struct set_kind *kind, const struct element_value *v)
+{
+	struct element_key key = {0};
+
+	encode_part(kind, &v->addr.first, v->protocol_first, v->port_first, &key);
+	if (kind->interval)
+		encode_part(kind, &v->addr.last, v->protocol_last, v->port_last, &key);
+	return key;
 }
 
 struct element_key element_key_addr(const struct addr *a)
 {
-	struct element_key key = {.len = (uint8_t)addr_len(a->family)};
+	const struct set_kind kind = {.layout = SET_LAYOUT_ADDR, .family = (enum family)a->family};
 
-	memcpy(key.bytes, a->bytes, key.len);
-	return key;
+	return element_key_encode(&kind, &(struct element_value){.addr = {*a, *a}});
 }
 
 struct element_key element_key_service(const struct addr *a, uint8_t protocol, uint16_t port)
 {
-	struct element_key key = element_key_addr(a);
+	const struct set_kind kind = {
+		.layout = SET_LAYOUT_ADDR_PROTO_SERVICE, .family = (enum family)a->family};
 
-	key.bytes[key.len] = protocol;
-	key.bytes[key.len + FIELD_LEN] = (uint8_t)(port >> 8);
-	key.bytes[key.len + FIELD_LEN + 1] = (uint8_t)port;
-	key.len += 2 * FIELD_LEN;
-	return key;
+	return element_key_encode(
+		&kind, &(struct element_value){
+			       .addr = {*a, *a}, .protocol_first = protocol, .port_first = port});
 }
 
 int element_key_order(const void *a, const void *b)
@@ -117,62 +191,129 @@ bool element_key_eq(const struct element_key *a, const struct element_key *b)
 	return element_key_cmp(a, b) == 0;
 }
 
-bool element_key_decode(const struct set_kind *kind, const struct element_key *key,
-	struct addr *ret_addr, uint8_t *ret_protocol, uint16_t *ret_port)
+/* Any byte of the padding makes it another key than the one it would look like. */
+static bool is_clean(const uint8_t *at, size_t len)
 {
-	size_t at = addr_len(kind->family);
-	const uint8_t *b = key->bytes + at;
-
-	if (kind->layout == SET_LAYOUT_ADDR) {
-		if (key->len != at)
+	for (size_t i = 0; i < len; i++) {
+		if (at[i])
 			return false;
-		*ret_addr = addr_from_bytes(kind->family, key->bytes);
-		*ret_protocol = 0;
-		*ret_port = 0;
-		return true;
 	}
-	if (kind->layout != SET_LAYOUT_ADDR_PROTO_SERVICE || key->len != at + 2 * FIELD_LEN)
-		return false;
-	/* With dirty padding it is another key than the one it would look like. */
-	if (b[1] || b[2] || b[3] || b[6] || b[7])
-		return false;
-	*ret_addr = addr_from_bytes(kind->family, key->bytes);
-	*ret_protocol = b[0];
-	*ret_port = (uint16_t)(b[FIELD_LEN] << 8 | b[FIELD_LEN + 1]);
 	return true;
 }
 
-static const char *format_protocol(uint8_t protocol, char text[8])
+static bool decode_part(const struct set_kind *kind, const uint8_t *at, struct addr *ret_addr,
+	uint8_t *ret_protocol, uint16_t *ret_port)
+{
+	*ret_protocol = 0;
+	*ret_port = 0;
+	for (size_t i = 0; field_at(kind, i) != FIELD_NONE; i++) {
+		switch (field_at(kind, i)) {
+		case FIELD_ADDR:
+			*ret_addr = addr_from_bytes(kind->family, at);
+			break;
+		case FIELD_PROTO:
+			if (!is_clean(at + 1, FIELD_LEN - 1))
+				return false;
+			*ret_protocol = at[0];
+			break;
+		case FIELD_SERVICE:
+			if (!is_clean(at + 2, FIELD_LEN - 2))
+				return false;
+			*ret_port = (uint16_t)(at[0] << 8 | at[1]);
+			break;
+		case FIELD_NONE:
+			break;
+		}
+		at += field_len(kind, field_at(kind, i));
+	}
+	return true;
+}
+
+bool element_key_decode(
+	const struct set_kind *kind, const struct element_key *key, struct element_value *ret)
+{
+	size_t len = set_kind_key_len(kind);
+	struct element_value v;
+
+	if (!len || key->len != (kind->interval ? 2 * len : len))
+		return false;
+	if (!decode_part(kind, key->bytes, &v.addr.first, &v.protocol_first, &v.port_first) ||
+		!decode_part(kind, key->bytes + (kind->interval ? len : 0), &v.addr.last,
+			&v.protocol_last, &v.port_last))
+		return false;
+	if (addr_cmp(&v.addr.first, &v.addr.last) > 0 || v.protocol_first > v.protocol_last ||
+		v.port_first > v.port_last)
+		return false;
+	*ret = v;
+	return true;
+}
+
+bool element_key_covers(const struct set_kind *kind, const struct element_key *outer,
+	const struct element_key *inner)
+{
+	struct element_value o, i;
+
+	return element_key_decode(kind, outer, &o) && element_key_decode(kind, inner, &i) &&
+	       addr_range_has(&o.addr, &i.addr.first) && addr_range_has(&o.addr, &i.addr.last) &&
+	       o.protocol_first <= i.protocol_first && i.protocol_last <= o.protocol_last &&
+	       o.port_first <= i.port_first && i.port_last <= o.port_last;
+}
+
+static void append_protocol(struct strbuf *b, uint8_t protocol)
 {
 	for (size_t i = 0; i < ARRAY_LEN(protocols); i++) {
-		if (protocols[i].protocol == protocol)
-			return protocols[i].name;
+		if (protocols[i].protocol == protocol) {
+			strbuf_append(b, protocols[i].name);
+			return;
+		}
 	}
-	snprintf(text, 8, "%u", protocol);
-	return text;
+	strbuf_appendf(b, "%u", protocol);
+}
+
+static void append_value(
+	struct strbuf *b, const struct set_kind *kind, const struct element_value *v)
+{
+	char text[ADDR_RANGE_TEXT_SIZE];
+
+	for (size_t i = 0; field_at(kind, i) != FIELD_NONE; i++) {
+		if (i)
+			strbuf_append(b, " . ");
+		switch (field_at(kind, i)) {
+		case FIELD_ADDR:
+			strbuf_append(b, addr_range_format(&v->addr, text));
+			break;
+		case FIELD_PROTO:
+			append_protocol(b, v->protocol_first);
+			if (v->protocol_last != v->protocol_first) {
+				strbuf_append_char(b, '-');
+				append_protocol(b, v->protocol_last);
+			}
+			break;
+		case FIELD_SERVICE:
+			strbuf_appendf(b, "%u", v->port_first);
+			if (v->port_last != v->port_first)
+				strbuf_appendf(b, "-%u", v->port_last);
+			break;
+		case FIELD_NONE:
+			break;
+		}
+	}
 }
 
 const char *element_key_format(
 	const struct set_kind *kind, const struct element_key *key, char *text)
 {
-	char addr_text[ADDR_TEXT_SIZE], protocol_text[8];
-	struct addr a;
-	uint8_t protocol;
-	uint16_t port;
+	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
+	struct element_value v;
 
-	if (!element_key_decode(kind, key, &a, &protocol, &port)) {
-		size_t len = (size_t)snprintf(text, ELEMENT_TEXT_SIZE, "0x");
+	if (element_key_decode(kind, key, &v)) {
+		append_value(&b, kind, &v);
+	} else {
+		strbuf_append(&b, "0x");
 		for (size_t i = 0; i < key->len && i < ELEMENT_KEY_MAX; i++)
-			len += (size_t)snprintf(
-				text + len, ELEMENT_TEXT_SIZE - len, "%02x", key->bytes[i]);
-		return text;
+			strbuf_appendf(&b, "%02x", key->bytes[i]);
 	}
-	addr_format(&a, addr_text);
-	if (kind->layout == SET_LAYOUT_ADDR)
-		snprintf(text, ELEMENT_TEXT_SIZE, "%s", addr_text);
-	else
-		snprintf(text, ELEMENT_TEXT_SIZE, "%s . %s . %u", addr_text,
-			format_protocol(protocol, protocol_text), port);
+	snprintf(text, ELEMENT_TEXT_SIZE, "%s", strbuf_text(&b));
 	return text;
 }
 
@@ -182,14 +323,19 @@ struct port {
 	uint16_t port;
 };
 
+bool set_kind_passes_over(const struct set_kind *kind, const struct service *s)
+{
+	return kind->protocol && s->kind != SERVICE_ANY && s->protocol != kind->protocol;
+}
+
 /* Stops at one too many. */
-static size_t collect_ports(
-	const struct service *services, size_t count, struct port ret[SET_PORTS_MAX + 1])
+static size_t collect_ports(const struct set_kind *kind, const struct service *services,
+	size_t count, struct port ret[SET_PORTS_MAX + 1])
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (services[i].kind != SERVICE_PORTS)
+		if (services[i].kind != SERVICE_PORTS || set_kind_passes_over(kind, &services[i]))
 			continue;
 		for (unsigned port = services[i].port_first; port <= services[i].port_last;
 			port++) {
@@ -207,36 +353,54 @@ static size_t collect_ports(
 	return n;
 }
 
-unsigned element_ports_in_all(const struct service *services, size_t count)
+unsigned element_ports_in_all(
+	const struct set_kind *kind, const struct service *services, size_t count)
 {
 	struct port ports[SET_PORTS_MAX + 1];
 
-	return (unsigned)collect_ports(services, count, ports);
+	return (unsigned)collect_ports(kind, services, count, ports);
 }
 
-size_t element_expand(const struct set_kind *kind, const struct addr *a,
+static bool is_for_some(const struct set_kind *kind, const struct service *services, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!set_kind_passes_over(kind, &services[i]))
+			return true;
+	}
+	return false;
+}
+
+size_t element_expand(const struct set_kind *kind, const struct addr_range *r,
 	const struct service *services, size_t service_count, struct element_key *ret)
 {
 	struct port ports[SET_PORTS_MAX + 1];
+	struct element_value v = {.addr = *r};
 
-	if (kind->layout == SET_LAYOUT_UNKNOWN || a->family != kind->family)
+	if (kind->layout == SET_LAYOUT_UNKNOWN || r->first.family != kind->family)
+		return 0;
+	if (!set_kind_has_ranges(kind) && !addr_range_is_single(r))
 		return 0;
 	if (kind->layout == SET_LAYOUT_ADDR) {
-		ret[0] = element_key_addr(a);
+		if (kind->protocol && !is_for_some(kind, services, service_count))
+			return 0;
+		ret[0] = element_key_encode(kind, &v);
 		return 1;
 	}
-	size_t n = collect_ports(services, service_count, ports);
+	size_t n = collect_ports(kind, services, service_count, ports);
 	if (n > SET_PORTS_MAX)
 		return 0;
-	for (size_t i = 0; i < n; i++)
-		ret[i] = element_key_service(a, ports[i].protocol, ports[i].port);
+	for (size_t i = 0; i < n; i++) {
+		v.protocol_first = v.protocol_last = ports[i].protocol;
+		v.port_first = v.port_last = ports[i].port;
+		ret[i] = element_key_encode(kind, &v);
+	}
 	return n;
 }
 
 const char *set_kind_refuses(
 	const struct set_kind *kind, const struct service *s, unsigned ports_in_all)
 {
-	if (kind->layout != SET_LAYOUT_ADDR_PROTO_SERVICE)
+	if (!has_field(kind, FIELD_SERVICE) || set_kind_passes_over(kind, s))
 		return NULL;
 	switch ((enum service_kind)s->kind) {
 	case SERVICE_PORTS:

@@ -24,6 +24,8 @@ static const struct {
 	[EVENT_SET_INEFFECTIVE] = {"set-ineffective", "8060824e3b1f4e8988e76e3b4bf3e52f"},
 	[EVENT_SET_EFFECTIVE] = {"set-effective", "6a8aa87748464d48977d0edb6f59a5c7"},
 	[EVENT_RULESET_CHANGED] = {"ruleset-changed", "730688dfcea34f6c81ecfade837815b3"},
+	[EVENT_SET_COSTLY] = {"set-costly", "e9ff1b76caf8468d9d71509309350379"},
+	[EVENT_COMMIT_SPLIT] = {"commit-split", "884bdba7ccb9464a87b80f320366d47b"},
 	[EVENT_FOREIGN] = {"foreign", "d86b72817d954f328b70a9629064b7ce"},
 	[EVENT_COMMIT_FAILED] = {"commit-failed", "f59797eaef3840dc9e686b4df62c47fb"},
 	[EVENT_RELEASED] = {"released", "53874bfd58de4964b5d8c730c8364a34"},

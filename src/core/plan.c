@@ -33,6 +33,12 @@ void plan_delete(struct plan_set *s, const struct element_key *key)
 	s->deletes[s->delete_count++] = *key;
 }
 
+void plan_renew(struct plan_set *s, const struct element_key *key)
+{
+	VEC_GROW(s->renewals, s->renewal_capacity, s->renewal_count);
+	s->renewals[s->renewal_count++] = *key;
+}
+
 size_t plan_change_count(const struct plan *p)
 {
 	size_t n = 0;
@@ -42,9 +48,108 @@ size_t plan_change_count(const struct plan *p)
 	return n;
 }
 
+static size_t work_of(const struct plan_set *s)
+{
+	return s->add_count + s->delete_count + s->renewal_count;
+}
+
+size_t plan_work_count(const struct plan *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->count; i++)
+		n += work_of(&p->sets[i]);
+	return n;
+}
+
 bool plan_is_empty(const struct plan *p)
 {
-	return plan_change_count(p) == 0;
+	return plan_work_count(p) == 0;
+}
+
+bool plan_set_needs_generation(const struct plan_set *s)
+{
+	return s->kind.interval && s->delete_count;
+}
+
+enum { PHASE_ADD, PHASE_BOTH, PHASE_RENEW, PHASE_DELETE, PHASE_COUNT };
+
+/* Its adds may have no place before its deletes are through. */
+static bool is_bound(const struct plan_set *s)
+{
+	return s->delete_count && s->add_count && (s->kind.interval || s->kind.size);
+}
+
+static size_t count_in(const struct plan_set *s, unsigned phase)
+{
+	switch (phase) {
+	case PHASE_ADD:
+		return is_bound(s) ? 0 : s->add_count;
+	case PHASE_BOTH:
+		return is_bound(s);
+	case PHASE_RENEW:
+		return s->renewal_count;
+	default:
+		return is_bound(s) ? 0 : s->delete_count;
+	}
+}
+
+static void borrow(
+	struct plan *piece, const struct plan_set *s, unsigned phase, size_t at, size_t n)
+{
+	struct plan_set *to = plan_for_set(piece, s->set_index, s->id, &s->kind);
+
+	if (phase == PHASE_ADD) {
+		to->adds = s->adds + at;
+		to->add_count = n;
+	} else if (phase == PHASE_RENEW) {
+		to->renewals = s->renewals + at;
+		to->renewal_count = n;
+	} else if (phase == PHASE_DELETE) {
+		to->deletes = s->deletes + at;
+		to->delete_count = n;
+	} else {
+		to->adds = s->adds;
+		to->add_count = s->add_count;
+		to->deletes = s->deletes;
+		to->delete_count = s->delete_count;
+	}
+}
+
+/* A set's keys of one phase are neighbours, so each set is at most once in a piece. */
+bool plan_next_piece(const struct plan *p, size_t max, struct plan_cut *cut, struct plan *ret)
+{
+	size_t room = max;
+
+	*ret = (struct plan){.has_generation = p->has_generation,
+		.generation = p->generation,
+		.replaces = p->replaces};
+	for (; cut->phase < PHASE_COUNT && !ret->count; cut->phase++, cut->set = 0) {
+		for (; cut->set < p->count; cut->set++, cut->at = 0) {
+			const struct plan_set *s = &p->sets[cut->set];
+			size_t all = count_in(s, cut->phase);
+			size_t n = all - cut->at < room ? all - cut->at : room;
+			if (!all)
+				continue;
+			borrow(ret, s, cut->phase, cut->at, n);
+			room -= n;
+			cut->at += n;
+			if (!room || cut->phase == PHASE_BOTH) {
+				if (cut->at == all) {
+					cut->at = 0;
+					cut->set++;
+				}
+				return true;
+			}
+		}
+	}
+	return ret->count > 0;
+}
+
+void plan_piece_done(struct plan *piece)
+{
+	free(piece->sets);
+	*piece = PLAN_NULL;
 }
 
 static void format_line(struct strbuf *out, const char *verb, const char *set_text,
@@ -99,6 +204,7 @@ void plan_done(struct plan *p)
 	for (size_t i = 0; i < p->count; i++) {
 		free(p->sets[i].adds);
 		free(p->sets[i].deletes);
+		free(p->sets[i].renewals);
 	}
 	free(p->sets);
 	*p = PLAN_NULL;

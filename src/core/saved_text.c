@@ -4,6 +4,7 @@
 
 #include "base/strbuf.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { CUT_LEN = 200 };
@@ -46,15 +47,20 @@ char *saved_text_file_name(const struct set_id *id)
 char *saved_text(const struct set_kind *kind, struct element_key *keys, size_t count)
 {
 	struct strbuf b = STRBUF_NULL;
-	char text[ELEMENT_TEXT_SIZE];
+	char text[ELEMENT_TEXT_SIZE], life[48] = "";
 
 	if (!count)
 		return xstrdup("");
 	qsort(keys, count, sizeof(*keys), element_key_order);
+	/* The set's own default needs no word; and what is permanent in spite of one cannot be
+	 * said: the daemon mends it when it comes by. */
+	if (kind->fuse_ms && kind->fuse_ms != kind->timeout_ms)
+		snprintf(life, sizeof(life), " timeout %llus",
+			(unsigned long long)(kind->fuse_ms / 1000));
 	strbuf_append(&b, "elements = {\n");
 	for (size_t i = 0; i < count; i++)
-		strbuf_appendf(&b, "\t%s comment \"" ELEMENT_TAG "\"%s\n",
-			element_key_format(kind, &keys[i], text), i + 1 < count ? "," : "");
+		strbuf_appendf(&b, "\t%s%s comment \"" ELEMENT_TAG "\"%s\n",
+			element_key_format(kind, &keys[i], text), life, i + 1 < count ? "," : "");
 	strbuf_append(&b, "}\n");
 	return strbuf_take(&b);
 }

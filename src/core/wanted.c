@@ -67,6 +67,67 @@ static struct want *find_or_make(struct wanted *w, const struct element_key *key
 	return want;
 }
 
+void wanted_set_kind(struct wanted *w, const struct set_kind *kind)
+{
+	w->ranged = set_kind_has_ranges(kind);
+	w->joins = kind->auto_merge;
+}
+
+/* --- the union of ranges --- */
+
+static void cover_put(struct wanted *w, const struct element_key *key)
+{
+	struct element_key piece = *key;
+	const struct range *r;
+
+	for (;;) {
+		struct element_key reach = w->joins ? range_widen(&piece) : piece;
+		r = ranges_overlapping(&w->cover, &reach);
+		if (!r)
+			break;
+		if (range_holds(range_key(r), &piece))
+			return;
+		struct element_key old = *range_key(r);
+		range_join(&piece, &old);
+		ranges_remove(&w->cover, &old);
+	}
+	ranges_put(&w->cover, &piece, NULL);
+}
+
+static void order_put(struct wanted *w, struct want *want)
+{
+	if (!w->ranged)
+		return;
+	ranges_put(&w->order, &want->key, want);
+	cover_put(w, &want->key);
+}
+
+/* Only the piece that it was in can change: made anew from what begins in there. */
+static void order_remove(struct wanted *w, const struct element_key *key)
+{
+	if (!w->ranged)
+		return;
+	ranges_remove(&w->order, key);
+	struct element_key piece = *range_key(ranges_overlapping(&w->cover, key));
+	ranges_remove(&w->cover, &piece);
+	for (const struct range *r = ranges_from(&w->order, &piece);
+		r && range_place(range_key(r), &piece) == 0; r = ranges_next(r))
+		cover_put(w, range_key(r));
+}
+
+void wanted_each_in(const struct wanted *w, const struct element_key *span,
+	void (*fn)(const struct want *want, void *userdata), void *userdata)
+{
+	for (const struct range *piece = ranges_overlapping(&w->cover, span);
+		piece && range_place(range_key(piece), span) == 0; piece = ranges_next(piece))
+		for (const struct range *r = ranges_from(&w->order, range_key(piece));
+			r && range_place(range_key(r), range_key(piece)) == 0 &&
+			range_place(range_key(r), span) <= 0;
+			r = ranges_next(r))
+			if (range_place(range_key(r), span) == 0)
+				fn(range_item(r), userdata);
+}
+
 bool wanted_hold(struct wanted *w, const struct element_key *key, struct owner *o,
 	const char *reason, uint32_t ttl_s)
 {
@@ -78,6 +139,7 @@ bool wanted_hold(struct wanted *w, const struct element_key *key, struct owner *
 	if (want->count > 1)
 		return false;
 	w->count++;
+	order_put(w, want);
 	mark_dirty(w, want, o, reason, ttl_s);
 	return true;
 }
@@ -97,6 +159,7 @@ bool wanted_release(
 	if (want->count)
 		return false;
 	w->count--;
+	order_remove(w, key);
 	mark_dirty(w, want, o, reason, 0);
 	return true;
 }
@@ -128,7 +191,7 @@ const struct want *wanted_next(const struct wanted *w, size_t *at)
 
 size_t wanted_count(const struct wanted *w)
 {
-	return w->count;
+	return w->ranged ? w->cover.count : w->count;
 }
 
 void wanted_mark_dirty(struct wanted *w, const struct element_key *key, struct owner *cause,
@@ -137,11 +200,16 @@ void wanted_mark_dirty(struct wanted *w, const struct element_key *key, struct o
 	mark_dirty(w, find_or_make(w, key), cause, reason, ttl_s);
 }
 
-bool wanted_is_dirty(const struct wanted *w, const struct element_key *key)
+const struct dirty_key *wanted_find_dirty(const struct wanted *w, const struct element_key *key)
 {
 	const struct want *want = find(w, key);
 
-	return want && want->dirty;
+	return want && want->dirty ? &w->dirty[want->dirty - 1] : NULL;
+}
+
+bool wanted_is_dirty(const struct wanted *w, const struct element_key *key)
+{
+	return wanted_find_dirty(w, key);
 }
 
 void wanted_clear_dirty(struct wanted *w)
@@ -179,6 +247,8 @@ void wanted_done(struct wanted *w)
 		free(want);
 	}
 	map_done(&w->wants);
+	ranges_done(&w->order);
+	ranges_done(&w->cover);
 	free(w->dirty);
 	*w = WANTED_NULL;
 }

@@ -1,10 +1,14 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a set should hold: each key with the owners that want it. The last one to let go removes
- * it. Remembers which keys changed since the last commit, so that planning costs what changed. */
+ * it. Remembers which keys changed since the last commit, so that planning costs what changed.
+ *
+ * Ranges of addresses may be wanted one over the other, but cannot stand so in the kernel: there
+ * stands their union, in pieces that do not overlap. */
 #include "allowsync/config.h"
 #include "allowsync/element.h"
 #include "base/map.h"
+#include "core/ranges.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,8 +48,15 @@ struct wanted {
 	size_t count;            /* of wants with owners */
 	struct dirty_key *dirty; /* each key at most once, with the latest cause */
 	size_t dirty_count, dirty_capacity;
+	bool ranged;         /* keys are ranges of addresses */
+	bool joins;          /* and those that touch become one */
+	struct ranges order; /* ranged: the wants with owners */
+	struct ranges cover; /* ranged: their union, in pieces */
 };
 #define WANTED_NULL ((struct wanted){0})
+
+/* Before the first key is held: what keys are like. */
+void wanted_set_kind(struct wanted *w, const struct set_kind *kind);
 
 /* True when the key had no owner before. Holding twice is holding once. */
 bool wanted_hold(struct wanted *w, const struct element_key *key, struct owner *o,
@@ -58,11 +69,17 @@ void wanted_note_missing(struct wanted *w, const struct element_key *key, uint64
 /* NULL when nobody wants it. */
 const struct want *wanted_find(const struct wanted *w, const struct element_key *key);
 const struct want *wanted_next(const struct wanted *w, size_t *at);
+/* How many elements that takes. */
 size_t wanted_count(const struct wanted *w);
+/* Ranges of addresses: calls `fn` for each want that overlaps the span. */
+void wanted_each_in(const struct wanted *w, const struct element_key *span,
+	void (*fn)(const struct want *want, void *userdata), void *userdata);
 /* Makes the key dirty, wanted or not: for what a reload no longer wants. `cause` may be NULL. */
 void wanted_mark_dirty(struct wanted *w, const struct element_key *key, struct owner *cause,
 	const char *reason, uint32_t ttl_s);
 bool wanted_is_dirty(const struct wanted *w, const struct element_key *key);
+/* NULL when it is not dirty. Valid until the next change. */
+const struct dirty_key *wanted_find_dirty(const struct wanted *w, const struct element_key *key);
 /* After the changes are committed. */
 void wanted_clear_dirty(struct wanted *w);
 /* Before an owner that holds nothing any more is freed: it may still be the cause of a change that

@@ -13,8 +13,8 @@ struct group {
 	const char *why_added, *why_removed;
 	struct strbuf added, removed;             /* elements, for the fields */
 	struct strbuf added_short, removed_short; /* addresses, for the sentence */
-	size_t added_count, removed_count;        /* addresses */
-	struct addr last_added, last_removed;
+	size_t added_count, removed_count;        /* addresses or ranges of them */
+	struct addr_range last_added, last_removed;
 };
 
 struct groups {
@@ -57,21 +57,21 @@ static void groups_done(struct groups *g)
 }
 
 /* A set of ports has an address several times in a row: the sentence names it once. */
-static void put(struct strbuf *full, struct strbuf *brief, size_t *count, struct addr *last,
-	char sign, const char *element, const struct addr *a)
+static void put(struct strbuf *full, struct strbuf *brief, size_t *count, struct addr_range *last,
+	char sign, const char *element, const struct addr_range *a)
 {
-	char text[ADDR_TEXT_SIZE];
+	char text[ADDR_RANGE_TEXT_SIZE];
 
 	strbuf_appendf(full, "%s%s", full->len ? ", " : "", element);
-	if (*count && addr_eq(a, last))
+	if (*count && addr_eq(&a->first, &last->first) && addr_eq(&a->last, &last->last))
 		return;
 	*last = *a;
 	if ((*count)++ < SENTENCE_ADDRESSES_MAX)
-		strbuf_appendf(brief, " %c%s", sign, addr_format(a, text));
+		strbuf_appendf(brief, " %c%s", sign, addr_range_format(a, text));
 }
 
 static void remember(const struct sync *s, const struct world_set *set, const struct group *g,
-	const char *element, const struct addr *a, uint64_t missing_ms, uint64_t now_ms)
+	const char *element, const struct addr_range *a, uint64_t missing_ms, uint64_t now_ms)
 {
 	const struct owner *o = g->owner == &others ? NULL : g->owner;
 
@@ -147,46 +147,83 @@ static void tell_group(const struct sync *s, const struct world *w, const struct
 			     });
 }
 
+/* Of a range: a want in it that changed, else any. */
+struct in_range {
+	const struct wanted *wanted;
+	const struct want *want;
+	const struct dirty_key *dirty;
+};
+
+static void take_want(const struct want *want, void *userdata)
+{
+	struct in_range *in = userdata;
+	const struct dirty_key *d = wanted_find_dirty(in->wanted, &want->key);
+
+	if (!in->want || (d && !in->dirty)) {
+		in->want = want;
+		in->dirty = d;
+	}
+}
+
+/* Why the element comes, and through whom. */
+static const struct owner *cause_of_add(
+	const struct wanted *w, const struct element_key *key, const char **ret_why)
+{
+	struct in_range in = {.wanted = w};
+
+	if (w->ranged)
+		wanted_each_in(w, key, take_want, &in);
+	else
+		in = (struct in_range){w, wanted_find(w, key), wanted_find_dirty(w, key)};
+	*ret_why = in.dirty ? in.dirty->reason : "refill";
+	if (in.dirty && in.dirty->cause && !in.dirty->cause->retired)
+		return in.dirty->cause;
+	return in.want ? in.want->owners[0] : NULL;
+}
+
+/* Through whom it goes: whoever let go of it, or of something in it. NULL: nobody did. */
+static const struct dirty_key *cause_of_delete(
+	const struct wanted *w, const struct element_key *key)
+{
+	const struct dirty_key *d = wanted_find_dirty(w, key);
+
+	for (size_t i = 0; w->ranged && !d && i < w->dirty_count; i++) {
+		if (w->dirty[i].key.len == key->len && range_place(&w->dirty[i].key, key) == 0)
+			d = &w->dirty[i];
+	}
+	return d;
+}
+
 void changes_tell(const struct sync *s, const struct world *w, const struct world_set *set,
 	const struct plan_set *committed, uint32_t generation, uint64_t now_ms)
 {
 	_cleanup_(groups_done) struct groups groups = {0};
-	_cleanup_(map_done) struct map dirty = MAP_NULL;
 	char text[ELEMENT_TEXT_SIZE];
-	struct addr a;
-	uint8_t protocol;
-	uint16_t port;
+	struct element_value v;
 
-	for (size_t i = 0; i < set->wanted.dirty_count; i++) {
-		struct dirty_key *d = &set->wanted.dirty[i];
-		map_put(&dirty, d->key.bytes, d->key.len, d);
-	}
 	for (size_t i = 0; i < committed->add_count; i++) {
 		const struct element_key *key = &committed->adds[i];
-		const struct dirty_key *d = map_get(&dirty, key->bytes, key->len);
-		const struct want *want = wanted_find(&set->wanted, key);
-		const struct owner *owner = want ? want->owners[0] : NULL;
-		if (d && d->cause && !d->cause->retired)
-			owner = d->cause;
+		const char *why;
+		const struct owner *owner = cause_of_add(&set->wanted, key, &why);
 		struct group *g = group_for(&groups, owner);
-		g->why_added = d ? d->reason : "refill";
-		if (element_key_decode(&set->kind, key, &a, &protocol, &port))
+		g->why_added = why;
+		if (element_key_decode(&set->kind, key, &v))
 			put(&g->added, &g->added_short, &g->added_count, &g->last_added, '+',
-				element_key_format(&set->kind, key, text), &a);
+				element_key_format(&set->kind, key, text), &v.addr);
 	}
 	for (size_t i = 0; i < committed->delete_count; i++) {
 		const struct element_key *key = &committed->deletes[i];
-		const struct dirty_key *d = map_get(&dirty, key->bytes, key->len);
+		const struct dirty_key *d = cause_of_delete(&set->wanted, key);
 		const struct live_element *e = live_find(&set->live, key);
 		bool foreign = e && !e->ours;
 		struct group *g = group_for(&groups, foreign ? &others : d ? d->cause : NULL);
 		g->why_removed = foreign ? "foreign" : d ? d->reason : unowned_reason(set);
-		if (!element_key_decode(&set->kind, key, &a, &protocol, &port))
+		if (!element_key_decode(&set->kind, key, &v))
 			continue;
 		element_key_format(&set->kind, key, text);
 		put(&g->removed, &g->removed_short, &g->removed_count, &g->last_removed, '-', text,
-			&a);
-		remember(s, set, g, text, &a, d ? d->missing_ms : 0, now_ms);
+			&v.addr);
+		remember(s, set, g, text, &v.addr, d ? d->missing_ms : 0, now_ms);
 	}
 	for (size_t i = 0; i < groups.count; i++)
 		tell_group(s, w, set, groups.items[i], generation);

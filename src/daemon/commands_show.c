@@ -192,6 +192,8 @@ struct json_t *show_set(
 	show_put_time(json, "since", &c->clock, since_ms);
 	if (set->mixed)
 		add_text(notes, xasprintf("bare addresses of different services: %s", set->mixed));
+	if (set->costly)
+		json_array_append_new(notes, show_text(set->costly));
 	if (set->strange)
 		add_text(notes, xasprintf("%zu elements of an unknown form", set->strange));
 	json_object_set_new(json, "notes", notes);

@@ -10,31 +10,36 @@
 
 enum { OWNERS_MAX = 200, REMOVALS_MAX = 50, ELEMENTS_MAX = 4096 };
 
-static int compare_addresses(const void *a, const void *b)
+/* Is one of the addresses asked for in there? `ret`: which one. */
+static bool asks_in(
+	const struct why_question *q, const struct addr_range *r, const struct addr **ret)
 {
-	return addr_cmp(a, b);
-}
-
-static bool asks_for(const struct why_question *q, const struct addr *a)
-{
-	return q->count &&
-	       bsearch(a, q->addresses, q->count, sizeof(*q->addresses), compare_addresses);
+	for (size_t i = 0; i < q->count; i++) {
+		if (addr_range_has(r, &q->addresses[i])) {
+			*ret = &q->addresses[i];
+			return true;
+		}
+	}
+	return false;
 }
 
 /* Keys without a port stand for whatever the rule allows: they match every service. */
 static bool key_matches(const struct world_set *set, const struct why_question *q,
-	const struct element_key *key, struct addr *ret_addr)
+	const struct element_key *key, const struct addr **ret_addr)
 {
-	uint8_t protocol;
-	uint16_t port;
+	struct element_value v;
 
-	if (!element_key_decode(&set->kind, key, ret_addr, &protocol, &port) ||
-		!asks_for(q, ret_addr))
+	if (!element_key_decode(&set->kind, key, &v) || !asks_in(q, &v.addr, ret_addr))
 		return false;
 	if (!q->service || set->kind.layout == SET_LAYOUT_ADDR)
 		return true;
-	return q->service->kind == SERVICE_PORTS && q->service->protocol == protocol &&
-	       port >= q->service->port_first && port <= q->service->port_last;
+	uint8_t protocol = set->kind.protocol;
+	bool same = set->kind.layout == SET_LAYOUT_ADDR_SERVICE
+			    ? !protocol || q->service->protocol == protocol
+			    : q->service->protocol >= v.protocol_first &&
+				      q->service->protocol <= v.protocol_last;
+	return q->service->kind == SERVICE_PORTS && same && v.port_last >= q->service->port_first &&
+	       v.port_first <= q->service->port_last;
 }
 
 static json_t *show_owner(const struct world *w, const struct show_context *c,
@@ -64,13 +69,47 @@ static json_t *show_owner(const struct world *w, const struct show_context *c,
 	return json;
 }
 
+/* The owners of what is shown, as many as are listed. */
+struct owners {
+	const struct world *world;
+	const struct show_context *context;
+	const struct addr *addr;
+	json_t *list;
+	size_t count;
+};
+
+static void add_owners(const struct want *want, void *userdata)
+{
+	struct owners *o = userdata;
+
+	for (size_t i = 0; i < want->count; i++) {
+		if (o->count++ < OWNERS_MAX)
+			json_array_append_new(o->list,
+				show_owner(o->world, o->context, want->owners[i], o->addr));
+	}
+}
+
+static void add_owners_of(
+	struct owners *o, const struct world_set *set, const struct element_key *key)
+{
+	const struct want *want = wanted_find(&set->wanted, key);
+	struct element_value v = {.addr = {*o->addr, *o->addr}};
+
+	if (set->wanted.ranged) {
+		/* Whoever wants this address, be it within more. */
+		struct element_key at = element_key_encode(&set->kind, &v);
+		wanted_each_in(&set->wanted, &at, add_owners, o);
+	} else if (want) {
+		add_owners(want, o);
+	}
+}
+
 static json_t *show_element(const struct world *w, const struct show_context *c,
 	const struct world_set *set, const struct element_key *key, const struct addr *a)
 {
 	const struct live_element *live = live_find(&set->live, key);
-	const struct want *want = wanted_find(&set->wanted, key);
-	json_t *json = json_object(), *owners = json_array();
-	size_t count = want ? want->count : 0, shown = count < OWNERS_MAX ? count : OWNERS_MAX;
+	json_t *json = json_object();
+	struct owners owners = {.world = w, .context = c, .addr = a, .list = json_array()};
 	char text[ELEMENT_TEXT_SIZE];
 
 	show_put_text(json, "set", set->text);
@@ -78,10 +117,15 @@ static json_t *show_element(const struct world *w, const struct show_context *c,
 	json_object_set_new(json, "effect", show_effect(set));
 	json_object_set_new(json, "present", json_boolean(live != NULL));
 	json_object_set_new(json, "ours", json_boolean(live && live->ours));
-	for (size_t i = 0; i < shown; i++)
-		json_array_append_new(owners, show_owner(w, c, want->owners[i], a));
-	json_object_set_new(json, "owners", owners);
-	json_object_set_new(json, "omitted", json_integer((json_int_t)(count - shown)));
+	const struct stranger *by = live && !live->ours ? world_set_stranger(set, key) : NULL;
+	if (by) {
+		show_put_text(json, "added_by", by->by);
+		show_put_time(json, "added", &c->clock, by->at_ms);
+	}
+	add_owners_of(&owners, set, key);
+	size_t shown = owners.count < OWNERS_MAX ? owners.count : OWNERS_MAX;
+	json_object_set_new(json, "owners", owners.list);
+	json_object_set_new(json, "omitted", json_integer((json_int_t)(owners.count - shown)));
 	return json;
 }
 
@@ -98,20 +142,22 @@ static void add_match(struct matches *m, const struct element_key *key)
 	}
 }
 
-/* Wanted or standing there. Walks the set: asked by hand, not by the clock. */
+/* Standing there, or wanted and not in anything that does. Walks the set: asked by hand, not by the
+ * clock. */
 static void find_matches(
 	const struct world_set *set, const struct why_question *q, struct matches *m)
 {
 	const struct want *want;
 	const struct live_element *live;
-	struct addr a;
+	const struct addr *a;
 
 	for (size_t at = 0; (want = wanted_next(&set->wanted, &at));) {
-		if (key_matches(set, q, &want->key, &a))
+		if (key_matches(set, q, &want->key, &a) &&
+			!live_find_covering(&set->live, &set->kind, &want->key))
 			add_match(m, &want->key);
 	}
 	for (size_t at = 0; (live = live_next(&set->live, &at));) {
-		if (key_matches(set, q, &live->key, &a) && !wanted_find(&set->wanted, &live->key))
+		if (key_matches(set, q, &live->key, &a))
 			add_match(m, &live->key);
 	}
 	if (m->count)
@@ -131,9 +177,9 @@ static json_t *show_elements(const struct world *w, const struct show_context *c
 			continue;
 		find_matches(set, q, &m);
 		for (size_t j = 0; j < m.count; j++) {
-			struct addr a;
+			const struct addr *a;
 			key_matches(set, q, &m.keys[j], &a);
-			json_array_append_new(list, show_element(w, c, set, &m.keys[j], &a));
+			json_array_append_new(list, show_element(w, c, set, &m.keys[j], a));
 			*ret_allowed = *ret_allowed || live_find(&set->live, &m.keys[j]);
 		}
 		free(m.keys);
@@ -145,9 +191,10 @@ static json_t *show_left(const struct show_context *c, const struct why_question
 {
 	json_t *list = json_array();
 	const struct removal *r;
+	const struct addr *a;
 
 	for (size_t i = 0; (r = history_get(c->history, i)); i++) {
-		if (!asks_for(q, &r->addr) && !(q->name && str_eq(r->name, q->name)))
+		if (!asks_in(q, &r->addr, &a) && !(q->name && str_eq(r->name, q->name)))
 			continue;
 		json_t *json = json_object();
 		show_put_text(json, "set", r->set);
@@ -179,6 +226,19 @@ static void add_uncovered(json_t *list, const struct config_vendor *v,
 	json_array_append_new(list, json);
 }
 
+/* Is there a set that holds ranges of that endpoint? */
+static bool is_held(const struct world *w, const struct config_vendor *v,
+	const struct config_endpoint *e, enum family family)
+{
+	for (size_t i = 0; i < w->set_count; i++) {
+		const struct world_set *set = &w->sets[i];
+		if (set->config && set_kind_has_ranges(&set->kind) && set->kind.family == family &&
+			config_set_takes(set->config, v, e))
+			return true;
+	}
+	return false;
+}
+
 static json_t *show_uncovered(const struct world *w, const struct why_question *q)
 {
 	json_t *list = json_array();
@@ -189,10 +249,10 @@ static json_t *show_uncovered(const struct world *w, const struct why_question *
 			const struct config_endpoint *e = &v->endpoints[j];
 			for (size_t k = 0; k < e->address_count; k++) {
 				const struct profile_address *p = &e->addresses[k];
-				bool covers = false;
-				for (size_t n = 0; n < q->count && !covers; n++)
-					covers = addr_range_has(&p->range, &q->addresses[n]);
-				if (covers && !addr_range_is_single(&p->range))
+				enum family family = (enum family)p->range.first.family;
+				const struct addr *a;
+				if (asks_in(q, &p->range, &a) && !addr_range_is_single(&p->range) &&
+					!is_held(w, v, e, family))
 					add_uncovered(list, v, e, p);
 			}
 		}

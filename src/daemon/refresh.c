@@ -8,32 +8,32 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static size_t expand(const struct world_set *set, const struct owner *o, const struct addr *a,
+static size_t expand(const struct world_set *set, const struct owner *o, const struct addr_range *r,
 	struct element_key *ret)
 {
 	return element_expand(
-		&set->kind, a, o->endpoint->services, o->endpoint->service_count, ret);
+		&set->kind, r, o->endpoint->services, o->endpoint->service_count, ret);
 }
 
-static void hold(
-	struct world *w, struct owner *o, const struct addr *a, const char *reason, uint32_t ttl_s)
+static void hold(struct world *w, struct owner *o, const struct addr_range *r, const char *reason,
+	uint32_t ttl_s)
 {
 	struct world_set *set = &w->sets[o->set_index];
 	struct element_key keys[SET_PORTS_MAX];
 
 	if (owner_is_paused(w, o))
 		return;
-	size_t n = expand(set, o, a, keys);
+	size_t n = expand(set, o, r, keys);
 	for (size_t i = 0; i < n; i++)
 		wanted_hold(&set->wanted, &keys[i], o, reason, ttl_s);
 }
 
-static void let_go(struct world *w, struct owner *o, const struct addr *a, const char *reason,
+static void let_go(struct world *w, struct owner *o, const struct addr_range *r, const char *reason,
 	uint64_t missing_ms)
 {
 	struct world_set *set = &w->sets[o->set_index];
 	struct element_key keys[SET_PORTS_MAX];
-	size_t n = expand(set, o, a, keys);
+	size_t n = expand(set, o, r, keys);
 
 	for (size_t i = 0; i < n; i++) {
 		if (wanted_release(&set->wanted, &keys[i], o, reason))
@@ -46,13 +46,12 @@ void refresh_apply(struct world *w, const struct name_changes *changes)
 	for (size_t i = 0; i < changes->count; i++) {
 		const struct name_change *c = &changes->items[i];
 		const struct name_feeds *feeds = c->family->name->userdata;
+		const struct addr_range r = {c->address.addr, c->address.addr};
 		for (size_t j = 0; feeds && j < feeds->count; j++) {
 			if (c->entered)
-				hold(w, feeds->owners[j], &c->address.addr, c->reason,
-					c->address.ttl_s);
+				hold(w, feeds->owners[j], &r, c->reason, c->address.ttl_s);
 			else
-				let_go(w, feeds->owners[j], &c->address.addr, c->reason,
-					c->address.missing_ms);
+				let_go(w, feeds->owners[j], &r, c->reason, c->address.missing_ms);
 		}
 	}
 }
@@ -76,36 +75,37 @@ static const struct config_endpoint *endpoint_of(const struct world *w, const st
 	return NULL;
 }
 
-typedef void (*each_addr_fn)(
-	struct world *w, struct owner *o, const struct addr *a, uint32_t ttl_s);
+typedef void (*each_range_fn)(
+	struct world *w, struct owner *o, const struct addr_range *r, uint32_t ttl_s);
 
-/* Every single address that the owner stands for now, in the family of its set. */
-static void each_addr(struct world *w, struct owner *o, each_addr_fn fn)
+/* Everything that the owner stands for now, in the family of its set. */
+static void each_range(struct world *w, struct owner *o, each_range_fn fn)
 {
 	enum family family = w->sets[o->set_index].kind.family;
 
 	if (o->name) {
 		const struct name *n = names_find(&w->names, o->name);
 		const struct name_family *f = &n->families[family];
-		for (size_t i = 0; i < f->count; i++)
-			fn(w, o, &f->addresses[i].addr, f->addresses[i].ttl_s);
+		for (size_t i = 0; i < f->count; i++) {
+			const struct name_address *a = &f->addresses[i];
+			fn(w, o, &(struct addr_range){a->addr, a->addr}, a->ttl_s);
+		}
 		return;
 	}
 	const struct config_endpoint *e = endpoint_of(w, o);
-	for (size_t i = 0; e && i < e->address_count; i++) {
-		if (addr_range_is_single(&e->addresses[i].range))
-			fn(w, o, &e->addresses[i].range.first, 0);
-	}
+	for (size_t i = 0; e && i < e->address_count; i++)
+		fn(w, o, &e->addresses[i].range, 0);
 }
 
-static void hold_known(struct world *w, struct owner *o, const struct addr *a, uint32_t ttl_s)
+static void hold_known(struct world *w, struct owner *o, const struct addr_range *r, uint32_t ttl_s)
 {
-	hold(w, o, a, o->name ? "answer" : "static", ttl_s);
+	hold(w, o, r, o->name ? "answer" : "static", ttl_s);
 }
 
-static void let_go_paused(struct world *w, struct owner *o, const struct addr *a, uint32_t ttl_s)
+static void let_go_paused(
+	struct world *w, struct owner *o, const struct addr_range *r, uint32_t ttl_s)
 {
-	let_go(w, o, a, "release", 0);
+	let_go(w, o, r, "release", 0);
 }
 
 void refresh_release_paused(struct world *w)
@@ -113,7 +113,7 @@ void refresh_release_paused(struct world *w)
 	for (size_t i = 0; i < w->owner_count; i++) {
 		struct owner *o = w->owners[i];
 		if (!o->retired && owner_is_paused(w, o))
-			each_addr(w, o, let_go_paused);
+			each_range(w, o, let_go_paused);
 	}
 }
 
@@ -128,10 +128,13 @@ _printf_(3, 4) static void refuse(struct world_set *set, struct source at, const
 	set->refusals[set->refusal_count++] = (struct set_refusal){at, text};
 }
 
-/* A prefix is never enumerated: it needs a set of intervals. Of the other family it is no concern
- * of this set. */
+/* A prefix is never enumerated: it needs a set of ranges. Concatenated intervals would take one,
+ * but each delete in there costs the kernel a walk over all of them, and takes whatever holds the
+ * key. Of the other family it is no concern of this set. */
 static void refuse_ranges(struct world *w, struct world_set *set, const struct owner *o)
 {
+	if (set_kind_has_ranges(&set->kind))
+		return;
 	const struct config_endpoint *e = endpoint_of(w, o);
 	char text[ADDR_RANGE_TEXT_SIZE];
 
@@ -139,11 +142,20 @@ static void refuse_ranges(struct world *w, struct world_set *set, const struct o
 		const struct profile_address *a = &e->addresses[i];
 		if (a->range.first.family != set->kind.family || addr_range_is_single(&a->range))
 			continue;
-		refuse(set, a->at,
-			"[endpoint %s] address: %s needs flag interval, which set %s (%s) "
-			"has not: this entry is left out",
-			o->endpoint->name, addr_range_format(&a->range, text), set->text,
-			set->config->name);
+		if (set->kind.interval)
+			refuse(set, a->at,
+				"[endpoint %s] address: %s is more than one address, and set %s "
+				"(%s) has concatenated intervals, which only get single ones: this "
+				"entry is left out; it needs a set of bare addresses with flag "
+				"interval",
+				o->endpoint->name, addr_range_format(&a->range, text), set->text,
+				set->config->name);
+		else
+			refuse(set, a->at,
+				"[endpoint %s] address: %s needs flag interval, which set %s (%s) "
+				"has not: this entry is left out",
+				o->endpoint->name, addr_range_format(&a->range, text), set->text,
+				set->config->name);
 	}
 }
 
@@ -156,7 +168,7 @@ static bool is_of_other_family(const struct service *s, enum family family)
 
 static void refuse_services(struct world_set *set, const struct endpoint *e)
 {
-	unsigned ports = element_ports_in_all(e->services, e->service_count);
+	unsigned ports = element_ports_in_all(&set->kind, e->services, e->service_count);
 	char text[SERVICE_TEXT_SIZE];
 
 	for (size_t i = 0; i < e->service_count; i++) {
@@ -175,15 +187,30 @@ static void refuse_services(struct world_set *set, const struct endpoint *e)
 			e->name, set->text, set->config->name);
 }
 
-static bool same_services(const struct endpoint *a, const struct endpoint *b)
+/* Of those that this set is for. */
+static bool has_services_of(
+	const struct set_kind *kind, const struct endpoint *a, const struct endpoint *b)
 {
-	if (a->service_count != b->service_count)
-		return false;
-	for (size_t i = 0; i < a->service_count; i++) {
-		bool found = false;
-		for (size_t j = 0; j < b->service_count; j++)
-			found = found || service_eq(&a->services[i], &b->services[j]);
+	for (size_t i = 0; i < b->service_count; i++) {
+		bool found = set_kind_passes_over(kind, &b->services[i]);
+		for (size_t j = 0; j < a->service_count; j++)
+			found = found || service_eq(&a->services[j], &b->services[i]);
 		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static bool same_services(
+	const struct set_kind *kind, const struct endpoint *a, const struct endpoint *b)
+{
+	return has_services_of(kind, a, b) && has_services_of(kind, b, a);
+}
+
+static bool is_passed_over(const struct set_kind *kind, const struct endpoint *e)
+{
+	for (size_t i = 0; i < e->service_count; i++) {
+		if (!set_kind_passes_over(kind, &e->services[i]))
 			return false;
 	}
 	return true;
@@ -204,22 +231,56 @@ static size_t endpoints_of(const struct world_set *set, const struct owner **ret
 	return n;
 }
 
-static char *describe_mixed(const struct owner **owners, size_t count)
+static char *describe_mixed(const struct world_set *set, const struct owner **owners, size_t count)
 {
 	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
+	const struct endpoint *first = NULL;
 	bool mixed = false;
 	char text[SERVICE_TEXT_SIZE];
 
 	for (size_t i = 0; i < count; i++) {
 		const struct endpoint *e = owners[i]->endpoint;
-		mixed = mixed || !same_services(e, owners[0]->endpoint);
-		strbuf_appendf(&b, "%s%s/%s (", i ? ", " : "", owners[i]->vendor, e->name);
+		if (is_passed_over(&set->kind, e))
+			continue;
+		mixed = mixed || (first && !same_services(&set->kind, e, first));
+		strbuf_appendf(&b, "%s%s/%s (", first ? ", " : "", owners[i]->vendor, e->name);
+		first = first ? first : e;
 		for (size_t j = 0; j < e->service_count; j++)
 			strbuf_appendf(
 				&b, "%s%s", j ? " " : "", service_format(&e->services[j], text));
 		strbuf_append(&b, ")");
 	}
 	return mixed ? strbuf_take(&b) : NULL;
+}
+
+/* Renewed three times within it; under that they would expire in between. */
+enum { FUSE_MIN_MS = 3000 };
+
+uint64_t refresh_fuse_ms(const struct world_set *set)
+{
+	uint64_t fuse_ms = set->kind.timeout_ms;
+
+	if (!set->config || !set->kind.has_timeout)
+		return 0;
+	if (set->config->fuse_s >= 0)
+		fuse_ms = (uint64_t)set->config->fuse_s * 1000;
+	return fuse_ms >= FUSE_MIN_MS ? fuse_ms : 0;
+}
+
+static void refuse_fuse(struct world_set *set)
+{
+	const struct config_set *c = set->config;
+	uint64_t timeout_ms = set->kind.timeout_ms;
+
+	if (c->fuse_s > 0 && !set->kind.has_timeout)
+		refuse(set, c->at,
+			"[set %s] fuse: set %s has no flag timeout: its elements are permanent",
+			c->name, set->text);
+	else if (c->fuse_s < 0 && timeout_ms && timeout_ms < FUSE_MIN_MS)
+		refuse(set, c->at,
+			"[set %s]: the timeout of set %s is under 3s, too short to be renewed in "
+			"time: its elements are permanent",
+			c->name, set->text);
 }
 
 static void look_for_misfits(struct world *w, struct world_set *set)
@@ -231,7 +292,8 @@ static void look_for_misfits(struct world *w, struct world_set *set)
 		free(set->refusals[i].text);
 	set->refusal_count = 0;
 	free(set->mixed);
-	set->mixed = set->kind.layout == SET_LAYOUT_ADDR ? describe_mixed(owners, n) : NULL;
+	set->mixed = set->kind.layout == SET_LAYOUT_ADDR ? describe_mixed(set, owners, n) : NULL;
+	refuse_fuse(set);
 	for (size_t i = 0; i < n; i++)
 		refuse_services(set, owners[i]->endpoint);
 	for (size_t i = 0; i < set->owner_count; i++) {
@@ -246,7 +308,7 @@ void refresh_fill_set(struct world *w, struct world_set *set)
 		return;
 	look_for_misfits(w, set);
 	for (size_t i = 0; i < set->owner_count; i++)
-		each_addr(w, set->owners[i], hold_known);
+		each_range(w, set->owners[i], hold_known);
 }
 
 /* NULL: a static entry. */

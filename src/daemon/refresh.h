@@ -11,6 +11,9 @@ void refresh_on_answer(struct world *w, const struct name_family *f);
  * static entries and all addresses that names hold. Notes what it cannot hold in set->refusals and
  * mixed services in set->mixed. */
 void refresh_fill_set(struct world *w, struct world_set *set);
+/* After how long our elements are to expire, as the set's configuration has it; 0: never, also
+ * where the set cannot have it otherwise (which refresh_fill_set() notes). */
+uint64_t refresh_fuse_ms(const struct world_set *set);
 /* Lets every owner that is paused go of what it holds. */
 void refresh_release_paused(struct world *w);
 /* When the set's unowned elements may leave, if that is known now: every name that feeds the set

@@ -4,7 +4,7 @@
 
 #include "allowsync/config.h"
 #include "base/strbuf.h"
-#include "core/live.h"
+#include "core/planning.h"
 #include "core/saved_text.h"
 #include "daemon/saved.h"
 #include "edge/nft_conn.h"
@@ -59,7 +59,16 @@ static int empty_set(struct nft_conn *conn, const struct set_id *id, const char 
 			r < 0 ? strerror(-r) : "the ruleset changes too fast");
 		return EX_SOFTWARE;
 	}
-	plan_whole(&plan, 0, id, &kind, &nothing, &live, true);
+	plan_whole(&plan, &(struct planning){
+				  .id = id,
+				  .kind = &kind,
+				  .wanted = &nothing,
+				  .live = &live,
+				  .delete_unowned = true,
+			  });
+	/* Ranges are deleted by where they begin: only those that were looked at. */
+	plan.has_generation = kind.interval;
+	plan.generation = generation;
 	nft_conn_commit(conn, &plan, &result);
 	if (result.outcome != NFT_COMMIT_DONE) {
 		fprintf(stderr, "%s: not released: %s\n", text, strerror(result.error));

@@ -3,6 +3,7 @@
 #include "daemon/saved.h"
 
 #include "base/strbuf.h"
+#include "core/planning.h"
 #include "core/saved_text.h"
 #include "edge/state_files.h"
 
@@ -150,6 +151,35 @@ static void take_key(struct keys *k, const struct element_key *key)
 	k->items[k->count++] = *key;
 }
 
+/* What a commit of everything would leave there of ours: around what is not, as nft refuses a load
+ * in which ranges overlap. */
+static void collect_ranges(struct keys *k, const struct world_set *set)
+{
+	_cleanup_(plan_done) struct plan p = PLAN_NULL;
+	_cleanup_(map_done) struct map gone = MAP_NULL;
+	const struct planning in = {
+		.set_index = set->index,
+		.id = &set->id,
+		.kind = &set->kind,
+		.wanted = &set->wanted,
+		.live = &set->live,
+		.delete_unowned = set->settled,
+	};
+	const struct live_element *e;
+
+	k->room = SIZE_MAX;
+	plan_whole(&p, &in);
+	const struct plan_set *part = p.count ? &p.sets[0] : NULL;
+	for (size_t i = 0; part && i < part->delete_count; i++)
+		map_put(&gone, part->deletes[i].bytes, part->deletes[i].len, &part->deletes[i]);
+	for (size_t at = 0; (e = live_next(&set->live, &at));) {
+		if (e->ours && !map_get(&gone, e->key.bytes, e->key.len))
+			take_key(k, &e->key);
+	}
+	for (size_t i = 0; part && i < part->add_count; i++)
+		take_key(k, &part->adds[i]);
+}
+
 /* First what stands there and stays, then what should: all that we want, and of an earlier run's
  * what waits for its names to be answered. */
 static void collect(struct keys *k, const struct world_set *set)
@@ -157,6 +187,10 @@ static void collect(struct keys *k, const struct world_set *set)
 	const struct live_element *e;
 	const struct want *want;
 
+	if (set_kind_has_ranges(&set->kind)) {
+		collect_ranges(k, set);
+		return;
+	}
 	k->room = room_of(set);
 	for (size_t at = 0; (e = live_next(&set->live, &at));) {
 		if (e->ours && (!set->settled || wanted_find(&set->wanted, &e->key)))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From wanted sets to the kernel's. */
-#include "daemon/sync.h"
-
 #include "base/strbuf.h"
+#include "core/planning.h"
 #include "daemon/changes.h"
 #include "daemon/refresh.h"
+#include "daemon/sync_private.h"
 #include "edge/nft_conn.h"
 #include "edge/nft_monitor.h"
 
@@ -13,110 +13,13 @@
 #include <syslog.h>
 
 enum {
-	LOOK_FIRST_MS = 1000,
-	LOOK_MAX_MS = 10000,
-	FOREIGN_SHOWN = 8,
 	DIRTY_MAX = 65536,
-	STALE_MAX = 3
+	STALE_MAX = 3,           /* tries on a generation that others keep taking away */
+	GENERATION_WAIT_MS = 20, /* before what cannot do without is tried again */
+	BATCH_MAX = 50000,       /* elements: what our monitor's buffer holds, and a short lock */
+	ROUNDS_MAX = 1000,       /* of pieces: each one commits some, or ends it */
+	RENEWALS = 3,            /* in the time that a fuse takes */
 };
-
-static void tell_set(const struct sync *s, const struct world *w, const struct world_set *set,
-	enum event_kind kind, int priority, const char *message)
-{
-	s->emit(s->userdata, &(struct event){
-				     .kind = kind,
-				     .priority = priority,
-				     .message = message,
-				     .set = set->text,
-				     .config = w->config->digest,
-				     .file = set->config ? set->config->at.file : NULL,
-				     .line = set->config ? set->config->at.line : 0,
-			     });
-}
-
-/* The first failure is looked into at once, further ones with back-off. */
-static void look_later(struct world_set *set, uint64_t now_ms)
-{
-	uint64_t delay = 0;
-
-	if (set->look_failures > 0) {
-		unsigned shift = set->look_failures - 1 < 8 ? set->look_failures - 1 : 8;
-		delay = (uint64_t)LOOK_FIRST_MS << shift;
-		if (delay > LOOK_MAX_MS)
-			delay = LOOK_MAX_MS;
-	}
-	set->look_failures++;
-	set->look_ms = now_ms + delay;
-	/* What comes and goes while nothing can be committed must not pile up: the plan that
-	 * follows a look is over the whole set. */
-	if (set->wanted.dirty_count > DIRTY_MAX)
-		wanted_clear_dirty(&set->wanted);
-}
-
-/* Said once for each reason. */
-static void degrade(const struct sync *s, const struct world *w, struct world_set *set,
-	uint64_t now_ms, const char *why)
-{
-	if (str_eq(set->degraded, why))
-		return;
-	free(set->degraded);
-	set->degraded = xstrdup(why);
-	set->degraded_ms = now_ms;
-	_cleanup_free_ char *m = xasprintf("set %s: %s; looking again", set->text, why);
-	tell_set(s, w, set, EVENT_SET_DEGRADED, LOG_WARNING, m);
-}
-
-static void recover(const struct sync *s, const struct world *w, struct world_set *set)
-{
-	set->look_failures = 0;
-	if (!set->degraded)
-		return;
-	_cleanup_free_ char *m =
-		xasprintf("set %s is in step again (was: %s)", set->text, set->degraded);
-	free(set->degraded);
-	set->degraded = NULL;
-	tell_set(s, w, set, EVENT_SET_RECOVERED, LOG_NOTICE, m);
-}
-
-static void tell_misfits(const struct sync *s, const struct world *w, const struct world_set *set)
-{
-	for (size_t i = 0; i < set->refusal_count; i++) {
-		const struct set_refusal *r = &set->refusals[i];
-		_cleanup_free_ char *m = xasprintf("%s:%u: %s", r->at.file, r->at.line, r->text);
-		s->emit(s->userdata, &(struct event){
-					     .kind = EVENT_SET_ENTRY_REFUSED,
-					     .priority = LOG_WARNING,
-					     .message = m,
-					     .set = set->text,
-					     .config = w->config->digest,
-					     .file = r->at.file,
-					     .line = r->at.line,
-				     });
-	}
-	if (set->mixed) {
-		_cleanup_free_ char *m = xasprintf(
-			"set %s holds bare addresses, so each address is open to whatever its rule "
-			"allows, but it takes endpoints of different services: %s; give them sets "
-			"of their own, or a set of addr . proto . port",
-			set->text, set->mixed);
-		tell_set(s, w, set, EVENT_SET_MIXED, LOG_WARNING, m);
-	}
-}
-
-static void take_kind(
-	const struct sync *s, struct world *w, struct world_set *set, const struct set_kind *kind)
-{
-	bool same = set->kind.layout == kind->layout && set->kind.family == kind->family;
-	bool known = set->kind.layout != SET_LAYOUT_UNKNOWN;
-
-	set->kind = *kind;
-	if (same)
-		return;
-	if (known)
-		wanted_done(&set->wanted); /* recreated with another type: other keys */
-	refresh_fill_set(w, set);
-	tell_misfits(s, w, set);
-}
 
 /* Generations wrap around. */
 void sync_take_generation(struct sync *s, uint32_t generation)
@@ -125,82 +28,7 @@ void sync_take_generation(struct sync *s, uint32_t generation)
 		s->generation = generation;
 }
 
-void sync_tell_foreign(const struct sync *s, const struct world *w, struct world_set *set)
-{
-	size_t foreign = live_count(&set->live) - set->live.ours, shown = 0;
-	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
-	const struct live_element *e;
-	char text[ELEMENT_TEXT_SIZE];
-
-	if (foreign == set->foreign_reported)
-		return;
-	set->foreign_reported = foreign;
-	if (foreign)
-		strbuf_appendf(&b, "set %s: %zu element%s not put there by us, %s:", set->text,
-			foreign, foreign == 1 ? "" : "s",
-			set->config && set->config->remove_foreign ? "removed unless wanted"
-								   : "kept");
-	else
-		strbuf_appendf(&b, "set %s: every element is ours again", set->text);
-	for (size_t at = 0; foreign && shown < FOREIGN_SHOWN && (e = live_next(&set->live, &at));) {
-		if (!e->ours && shown++ < FOREIGN_SHOWN)
-			strbuf_appendf(&b, "%s %s", shown > 1 ? "," : "",
-				element_key_format(&set->kind, &e->key, text));
-	}
-	if (foreign > FOREIGN_SHOWN)
-		strbuf_append(&b, ", ...");
-	tell_set(s, w, set, EVENT_FOREIGN, LOG_NOTICE, strbuf_text(&b));
-}
-
-static void absent(const struct sync *s, struct world *w, struct world_set *set, uint64_t now_ms,
-	const char *why)
-{
-	set->present = false;
-	live_clear(&set->live);
-	degrade(s, w, set, now_ms, why);
-	if (!set->look_failures)
-		set->look_failures = 1;
-	look_later(set, now_ms);
-}
-
-/* Reads type and elements of one set; from then on it is planned. */
-static void look(struct sync *s, struct world *w, struct world_set *set, uint64_t now_ms)
-{
-	struct set_kind kind;
-	uint32_t generation;
-
-	set->look_ms = 0;
-	set->looked = false;
-	int r = nft_conn_read_set(s->conn, &set->id, &kind);
-	if (r == 0 && !kind.unusable) {
-		take_kind(s, w, set, &kind);
-		r = nft_conn_dump(s->conn, &set->id, &kind, &set->live, &generation, &set->strange);
-	}
-	if (r == NFT_CONN_E_BUSY) {
-		degrade(s, w, set, now_ms, "the ruleset changes too fast to be read");
-		look_later(set, now_ms);
-	} else if (r == NFT_CONN_E_MISSING) {
-		set->looked = true;
-		absent(s, w, set, now_ms, "there is no such table or set");
-	} else if (r < 0) {
-		_cleanup_free_ char *why = xasprintf("cannot be read: %s", strerror(-r));
-		absent(s, w, set, now_ms, why);
-	} else if (kind.unusable) {
-		_cleanup_free_ char *why =
-			xasprintf("%s: this version cannot fill such a set", kind.unusable);
-		set->looked = true;
-		absent(s, w, set, now_ms, why);
-	} else {
-		set->looked = true;
-		set->present = true;
-		set->plan_all = true;
-		sync_take_generation(s, generation);
-		sync_tell_foreign(s, w, set);
-	}
-}
-
-/* May it hold unowned elements that wait for names to be answered? */
-static bool is_settling(const struct world_set *set)
+bool sync_is_settling(const struct world_set *set)
 {
 	return !set->settled && set->present && set->config;
 }
@@ -210,7 +38,7 @@ static void settle(struct world *w, struct world_set *set, uint64_t now_ms)
 {
 	uint64_t unused_ms;
 
-	if (!is_settling(set))
+	if (!sync_is_settling(set))
 		return;
 	if (!set->unowned_leave_ms) {
 		if (!set->answers_came)
@@ -236,17 +64,29 @@ static bool deletes_unowned(const struct world_set *set)
 	return set->settled || set->paused || !set->config;
 }
 
+static struct planning planning_of(const struct world_set *set)
+{
+	return (struct planning){
+		.set_index = set->index,
+		.id = &set->id,
+		.kind = &set->kind,
+		.wanted = &set->wanted,
+		.live = &set->live,
+		.delete_unowned = deletes_unowned(set),
+		.remove_foreign = world_set_removes_foreign(set),
+	};
+}
+
 static void plan_one(struct plan *p, const struct world_set *set, bool all)
 {
+	struct planning in = planning_of(set);
+
 	if (!set->present || set->frozen)
 		return;
-	if (all && world_set_removes_foreign(set))
-		plan_foreign(p, set->index, &set->id, &set->kind, &set->wanted, &set->live);
 	if (all)
-		plan_whole(p, set->index, &set->id, &set->kind, &set->wanted, &set->live,
-			deletes_unowned(set));
+		plan_whole(p, &in);
 	else
-		plan_dirty(p, set->index, &set->id, &set->kind, &set->wanted, &set->live);
+		plan_dirty(p, &in);
 }
 
 void sync_plan(const struct world *w, struct plan *ret)
@@ -273,44 +113,63 @@ static void full(const struct sync *s, struct world *w, struct world_set *set, u
 	_cleanup_free_ char *why = xasprintf(
 		"it is full: not all that it should hold fits into size %u", set->kind.size);
 
-	degrade(s, w, set, now_ms, why);
+	sync_degrade(s, w, set, now_ms, why);
 	if (!set->look_failures)
 		set->look_failures = 1;
-	look_later(set, now_ms);
+	sync_look_later(set, now_ms);
+}
+
+/* The kernel has it. */
+static void applied(const struct sync *s, struct world *w, struct world_set *set,
+	const struct plan_set *part, uint32_t generation, uint64_t now_ms)
+{
+	if (part->add_count + part->delete_count) {
+		changes_tell(s, w, set, part, generation, now_ms);
+		set->last_change_ms = now_ms;
+	}
+	live_apply(&set->live, part);
 }
 
 static void committed(const struct sync *s, struct world *w, struct world_set *set,
 	const struct plan_set *part, uint32_t generation, uint64_t now_ms)
 {
-	if (part && part->add_count + part->delete_count) {
-		changes_tell(s, w, set, part, generation, now_ms);
-		live_apply(&set->live, part);
-		set->last_change_ms = now_ms;
-		if (set->config && set->config->remove_foreign)
-			sync_tell_foreign(s, w, set);
-	}
+	if (part)
+		applied(s, w, set, part, generation, now_ms);
 	wanted_clear_dirty(&set->wanted);
 	set->plan_all = false;
 	if (part && part->left_out)
 		full(s, w, set, now_ms);
 	else
-		recover(s, w, set);
+		sync_recover(s, w, set);
+}
+
+static const char *hint_of(int error)
+{
+	switch (error) {
+	case ENFILE:
+		return " (the set is full)";
+	case EPERM:
+		return " (its table belongs to another process, which alone may change it)";
+	default:
+		return "";
+	}
 }
 
 static void refused(
 	const struct sync *s, struct world *w, struct world_set *set, int error, uint64_t now_ms)
 {
-	_cleanup_free_ char *why = xasprintf("the kernel refused the change: %s%s", strerror(error),
-		error == ENFILE ? " (the set is full)" : "");
+	_cleanup_free_ char *why =
+		xasprintf("the kernel refused the change: %s%s", strerror(error), hint_of(error));
 
+	set->halves_size = set->halves_size || (error == ENFILE && set_kind_has_ranges(&set->kind));
 	if (set->look_failures) {
-		degrade(s, w, set, now_ms, why);
+		sync_degrade(s, w, set, now_ms, why);
 	} else {
 		_cleanup_free_ char *m =
 			xasprintf("set %s: %s; nothing was changed, looking again", set->text, why);
-		tell_set(s, w, set, EVENT_COMMIT_FAILED, LOG_INFO, m);
+		sync_tell_set(s, w, set, EVENT_COMMIT_FAILED, LOG_INFO, m);
 	}
-	look_later(set, now_ms);
+	sync_look_later(set, now_ms);
 }
 
 static bool is_planned(const struct world_set *set, uint64_t now_ms)
@@ -330,6 +189,8 @@ static void plan_turn(
 	}
 	p->has_generation = guarded && s->generation;
 	p->generation = s->generation;
+	for (size_t i = 0; i < p->count && !p->replaces; i++)
+		p->replaces = p->sets[i].renewal_count && !nft_conn_renews(s->conn);
 }
 
 /* True: something is left to be committed, without the set that was refused. */
@@ -357,19 +218,105 @@ static bool take_result(const struct sync *s, struct world *w, const struct plan
 	return more;
 }
 
+/* What may only be committed on the generation that it was planned for waits a moment, so that the
+ * rest can go on without one. True: something does. */
+static bool put_off(struct world *w, const struct plan *p, uint64_t now_ms)
+{
+	bool some = false;
+
+	for (size_t i = 0; i < p->count; i++) {
+		if (!plan_set_needs_generation(&p->sets[i]))
+			continue;
+		w->sets[p->sets[i].set_index].hold_ms = now_ms + GENERATION_WAIT_MS;
+		some = true;
+	}
+	return some;
+}
+
+static void tell_pieces(const struct sync *s, const struct world *w, const struct plan *p)
+{
+	size_t n = plan_work_count(p);
+	_cleanup_free_ char *m = xasprintf(
+		"%zu changes at once: they go in about %zu transactions, what is added first", n,
+		(n + BATCH_MAX - 1) / BATCH_MAX);
+
+	s->emit(s->userdata,
+		&(struct event){
+			.kind = EVENT_COMMIT_SPLIT,
+			.priority = LOG_NOTICE,
+			.message = m,
+			.set = p->count == 1 ? w->sets[p->sets[0].set_index].text : NULL,
+			.config = w->config->digest,
+		});
+}
+
+/* Commits one batch, and takes it into the copies. */
+static enum nft_commit commit_piece(
+	struct sync *s, struct world *w, const struct plan *p, uint64_t now_ms)
+{
+	struct nft_commit_result r;
+
+	nft_conn_commit(s->conn, p, &r);
+	if (r.outcome == NFT_COMMIT_DONE) {
+		sync_take_generation(s, r.generation);
+		for (size_t i = 0; i < p->count; i++)
+			applied(s, w, &w->sets[p->sets[i].set_index], &p->sets[i], r.generation,
+				now_ms);
+	} else if (r.outcome != NFT_COMMIT_STALE) {
+		for (size_t i = 0; i < p->count; i++) {
+			if (!r.has_set || r.set_index == p->sets[i].set_index)
+				refused(s, w, &w->sets[p->sets[i].set_index],
+					r.error ? r.error : EIO, now_ms);
+		}
+	}
+	return r.outcome;
+}
+
+/* As far as nobody else changes anything in between: then all is to be planned again. */
+static enum nft_commit commit_pieces(
+	struct sync *s, struct world *w, const struct plan *p, uint64_t now_ms)
+{
+	struct plan_cut cut = PLAN_CUT_NULL;
+	enum nft_commit outcome = NFT_COMMIT_DONE;
+	uint32_t built_on = s->generation;
+	struct plan piece;
+
+	while (outcome == NFT_COMMIT_DONE && s->generation == built_on &&
+		plan_next_piece(p, BATCH_MAX, &cut, &piece)) {
+		piece.generation = s->generation;
+		outcome = commit_piece(s, w, &piece, now_ms);
+		plan_piece_done(&piece);
+		built_on = s->generation;
+		nft_monitor_drain(s->monitor);
+	}
+	return outcome;
+}
+
 /* A commit builds on the generation that the copies show: somebody else's change in between makes
  * it stale, not wrong. Beside a neighbour that is always faster it goes on unguarded: in a hash set
  * the worst is a refusal, and then a look. */
 static void commit_turn(struct sync *s, struct world *w, uint64_t now_ms)
 {
-	size_t refusals = 0, stale = 0;
+	size_t refusals = 0, stale = 0, rounds = 0;
 
 	/* Each refusal leaves at least one set out. */
-	while (refusals++ <= w->set_count) {
+	while (refusals++ <= w->set_count && rounds < ROUNDS_MAX) {
 		_cleanup_(plan_done) struct plan p;
 		struct nft_commit_result result;
 
 		plan_turn(s, w, stale < STALE_MAX, now_ms, &p);
+		if (!p.has_generation && put_off(w, &p, now_ms)) {
+			plan_done(&p);
+			plan_turn(s, w, false, now_ms, &p);
+		}
+		if (plan_work_count(&p) > BATCH_MAX) {
+			if (!rounds++)
+				tell_pieces(s, w, &p);
+			enum nft_commit outcome = commit_pieces(s, w, &p, now_ms);
+			refusals -= outcome == NFT_COMMIT_DONE || outcome == NFT_COMMIT_STALE;
+			stale += outcome == NFT_COMMIT_STALE;
+			continue;
+		}
 		nft_conn_commit(s->conn, &p, &result);
 		if (result.outcome == NFT_COMMIT_STALE && p.has_generation) {
 			nft_monitor_drain(s->monitor);
@@ -384,6 +331,46 @@ static void commit_turn(struct sync *s, struct world *w, uint64_t now_ms)
 	}
 }
 
+/* --- fuses --- */
+
+static bool is_renewed(const struct world_set *set, uint64_t now_ms)
+{
+	return set->renew_ms && set->renew_ms <= now_ms && set->present && !set->look_ms;
+}
+
+static void plan_renewals(
+	const struct sync *s, const struct world *w, bool guarded, uint64_t now_ms, struct plan *p)
+{
+	*p = (struct plan){.has_generation = guarded && s->generation, .generation = s->generation};
+	for (size_t i = 0; i < w->set_count; i++) {
+		struct planning in = planning_of(&w->sets[i]);
+		if (is_renewed(&w->sets[i], now_ms))
+			plan_renew_all(p, &in);
+	}
+	p->replaces = !plan_is_empty(p) && !nft_conn_renews(s->conn);
+}
+
+/* Also of paused sets: what stands there is to stay. After the commits of this turn, so that what
+ * is renewed is what should be there. */
+static void renew_turn(struct sync *s, struct world *w, uint64_t now_ms)
+{
+	enum nft_commit outcome = NFT_COMMIT_STALE;
+
+	for (size_t stale = 0; stale <= STALE_MAX && outcome == NFT_COMMIT_STALE; stale++) {
+		_cleanup_(plan_done) struct plan p;
+		if (stale)
+			nft_monitor_drain(s->monitor);
+		plan_renewals(s, w, stale < STALE_MAX, now_ms, &p);
+		outcome = commit_pieces(s, w, &p, now_ms);
+	}
+	for (size_t i = 0; i < w->set_count; i++) {
+		struct world_set *set = &w->sets[i];
+		if (is_renewed(set, now_ms))
+			set->renew_ms =
+				set->kind.fuse_ms ? now_ms + set->kind.fuse_ms / RENEWALS : 0;
+	}
+}
+
 /* A set that left the configuration is forgotten once it holds nothing of ours, or is gone. */
 static void forget_left(struct world *w)
 {
@@ -395,12 +382,17 @@ static void forget_left(struct world *w)
 	}
 }
 
-void sync_look_due(struct sync *s, struct world *w, uint64_t now_ms)
+/* Nobody undid anything since we last put it right. */
+static void end_undoing(
+	const struct sync *s, const struct world *w, struct world_set *set, uint64_t now_ms)
 {
-	for (size_t i = 0; i < w->set_count; i++) {
-		if (w->sets[i].look_ms && w->sets[i].look_ms <= now_ms)
-			look(s, w, &w->sets[i], now_ms);
-	}
+	struct undoing *u = &set->undoing;
+
+	if (!u->pause_ms || now_ms < u->quiet_ms)
+		return;
+	*u = (struct undoing){0};
+	if (set->present && !set->look_ms && !set->wanted.dirty_count)
+		sync_recover(s, w, set);
 }
 
 void sync_turn(struct sync *s, struct world *w, uint64_t now_ms)
@@ -410,9 +402,11 @@ void sync_turn(struct sync *s, struct world *w, uint64_t now_ms)
 	sync_look_due(s, w, now_ms);
 	/* After the looks: what they found is then no older than the generation that is heard. */
 	nft_monitor_drain(s->monitor);
+	bool renews = false;
 	for (size_t i = 0; i < w->set_count; i++) {
 		struct world_set *set = &w->sets[i];
 		settle(w, set, now_ms);
+		end_undoing(s, w, set, now_ms);
 		if (set->hold_ms <= now_ms)
 			set->hold_ms = 0;
 		if (set->frozen && set->wanted.dirty_count > DIRTY_MAX)
@@ -421,7 +415,22 @@ void sync_turn(struct sync *s, struct world *w, uint64_t now_ms)
 	}
 	if (dirty)
 		commit_turn(s, w, now_ms);
+	for (size_t i = 0; i < w->set_count; i++)
+		renews = renews || is_renewed(&w->sets[i], now_ms);
+	if (renews)
+		renew_turn(s, w, now_ms);
+	for (size_t i = 0; i < w->set_count; i++) {
+		if (w->sets[i].present && !w->sets[i].look_ms)
+			sync_tell_foreign(s, w, &w->sets[i], now_ms);
+	}
 	forget_left(w);
+}
+
+/* 0: no time at all. */
+static void earlier(uint64_t *next_ms, uint64_t ms)
+{
+	if (ms && ms < *next_ms)
+		*next_ms = ms;
 }
 
 uint64_t sync_next_ms(const struct world *w)
@@ -430,20 +439,16 @@ uint64_t sync_next_ms(const struct world *w)
 
 	for (size_t i = 0; i < w->set_count; i++) {
 		const struct world_set *set = &w->sets[i];
-		if (set->look_ms && set->look_ms < next)
-			next = set->look_ms;
-		if (set->hold_ms && set->hold_ms < next)
-			next = set->hold_ms;
-		if (is_settling(set) && set->unowned_leave_ms && set->unowned_leave_ms < next)
-			next = set->unowned_leave_ms;
+		size_t foreign = live_count(&set->live) - set->live.ours;
+		earlier(&next, set->look_ms);
+		earlier(&next, set->hold_ms);
+		earlier(&next, set->undoing.pause_ms ? set->undoing.quiet_ms : 0);
+		if (set->present && !set->look_ms) {
+			earlier(&next, set->renew_ms);
+			earlier(&next, foreign != set->foreign_reported ? set->foreign_next_ms : 0);
+		}
+		if (sync_is_settling(set))
+			earlier(&next, set->unowned_leave_ms);
 	}
 	return next;
-}
-
-void sync_look_again(struct world *w, uint64_t now_ms)
-{
-	for (size_t i = 0; i < w->set_count; i++) {
-		w->sets[i].look_ms = now_ms;
-		w->sets[i].look_failures = 0;
-	}
 }

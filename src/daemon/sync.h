@@ -28,7 +28,8 @@ void sync_turn(struct sync *s, struct world *w, uint64_t now_ms);
 /* A generation that was heard of: the newest one is what a commit builds on. */
 void sync_take_generation(struct sync *s, uint32_t generation);
 /* Says how many elements of the set are not ours, when that changed. */
-void sync_tell_foreign(const struct sync *s, const struct world *w, struct world_set *set);
+void sync_tell_foreign(
+	const struct sync *s, const struct world *w, struct world_set *set, uint64_t now_ms);
 /* Only the looks. */
 void sync_look_due(struct sync *s, struct world *w, uint64_t now_ms);
 /* When there is something to do by the clock; UINT64_MAX: never. */

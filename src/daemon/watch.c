@@ -3,12 +3,18 @@
 #include "daemon/watch.h"
 
 #include "base/strbuf.h"
+#include "daemon/sync_private.h"
 #include "edge/nft_monitor.h"
 
 #include <string.h>
 #include <syslog.h>
 
-enum { UNDONE_MAX = 20, UNDONE_WINDOW_MS = 10000, HOLD_MS = 1000 };
+enum {
+	UNDONE_MAX = 20, /* repairs in the window that are made at once */
+	UNDONE_WINDOW_MS = 10000,
+	PAUSE_FIRST_MS = 1000,
+	PAUSE_MAX_MS = 32000,
+};
 
 static bool is_about(const struct world_set *set, const struct nft_notice *n)
 {
@@ -16,45 +22,102 @@ static bool is_about(const struct world_set *set, const struct nft_notice *n)
 	       (!n->set || str_eq(n->set, set->id.name));
 }
 
-static void on_added(struct world_set *set, const struct nft_notice *n)
+static void note_foreign(struct world_set *set, const struct element_key *key)
 {
-	const struct element_key *key = &n->element.key;
-	struct addr a;
-	uint8_t protocol;
-	uint16_t port;
+	struct touched *t = &set->touched;
 
-	if (n->strange || !element_key_decode(&set->kind, key, &a, &protocol, &port)) {
-		set->strange++;
-		return;
-	}
-	live_put(&set->live, &n->element);
-	set->touched.added++;
-	/* Ours and unwanted (a restored ruleset), or ours and not permanent any more. */
-	const struct want *want = wanted_find(&set->wanted, key);
-	if (n->element.ours && ((!want && set->settled) || (want && n->element.expires)))
-		wanted_mark_dirty(&set->wanted, key, want ? want->owners[0] : NULL, "refill", 0);
+	if (t->foreign_count < FOREIGN_NOTED_MAX)
+		t->foreign[t->foreign_count++] = *key;
 }
 
-static void on_deleted(struct world_set *set, const struct nft_notice *n)
+static void mark_want(const struct want *want, void *userdata)
 {
-	const struct element_key *key = &n->element.key;
+	struct world_set *set = userdata;
+
+	wanted_mark_dirty(&set->wanted, &want->key, want->owners[0], "refill", 0);
+}
+
+/* Plans anew what is wanted there. False: nothing is. */
+static bool mark_wants(struct world_set *set, const struct element_key *key)
+{
 	const struct want *want = wanted_find(&set->wanted, key);
 
-	if (n->strange || !live_find(&set->live, key))
+	if (set->wanted.ranged) {
+		if (!ranges_overlapping(&set->wanted.cover, key))
+			return false;
+		wanted_each_in(&set->wanted, key, mark_want, set);
+		return true;
+	}
+	if (want)
+		mark_want(want, set);
+	return want;
+}
+
+static void on_added(struct world_set *set, const struct live_element *e)
+{
+	set->touched.added++;
+	if (!e->ours) {
+		note_foreign(set, &e->key);
 		return;
-	live_remove(&set->live, key);
+	}
+	/* Ours, be it from a restored ruleset: it may be unwanted, of another size, or have another
+	 * life than it should. */
+	if (!mark_wants(set, &e->key) && set->settled)
+		wanted_mark_dirty(&set->wanted, &e->key, NULL, "refill", 0);
+	if (set->kind.fuse_ms)
+		set->renew_ms = 1;
+}
+
+static void on_removed(struct world_set *set, const struct live_element *e)
+{
 	set->touched.deleted++;
-	if (!want || set->frozen)
+	if (set->frozen)
 		return; /* resume looks again */
-	set->touched.undone++;
-	wanted_mark_dirty(&set->wanted, key, want->owners[0], "refill", 0);
+	if (mark_wants(set, &e->key))
+		set->touched.undone += e->ours;
+	else if (set->live.boxed)
+		set->plan_all = true; /* what is wanted may have been inside it */
 }
 
 static void look_now(struct world_set *set, uint64_t now_ms)
 {
-	set->touched.replaced = true;
 	set->look_ms = now_ms;
 	set->look_failures = 0;
+}
+
+static void take_news(
+	struct world_set *set, enum live_news news, const struct live_element *e, uint64_t now_ms)
+{
+	switch (news) {
+	case LIVE_NEWS_ADDED:
+		on_added(set, e);
+		break;
+	case LIVE_NEWS_REMOVED:
+		on_removed(set, e);
+		break;
+	case LIVE_NEWS_STRANGE:
+		set->strange++;
+		break;
+	case LIVE_NEWS_UNSURE:
+		look_now(set, now_ms);
+		break;
+	case LIVE_NEWS_NONE:
+		break;
+	}
+}
+
+static void on_entry(struct world_set *set, const struct nft_notice *n, uint64_t now_ms)
+{
+	bool added = n->kind == NFT_NOTICE_ADDED;
+	struct live_element e;
+
+	if (n->strange) {
+		set->strange += added;
+		return;
+	}
+	enum live_news news =
+		live_hear(&set->live, &set->touched.ear, &set->kind, &n->entry, added, &e);
+	take_news(set, news, &e, now_ms);
 }
 
 /* "nft (pid 4711)" */
@@ -112,28 +175,41 @@ static void tell(const struct sync *s, const struct world *w, const struct nft_n
 			     });
 }
 
-/* Whoever undoes every repair is not to be raced: from then on one a second. True: say so. */
+/* Whoever undoes every repair is not to be raced: each one waits twice as long as the one before.
+ * True: it begins. */
 static bool hold_back(struct world_set *set, uint64_t now_ms)
 {
-	if (!set->touched.undone)
+	struct undoing *u = &set->undoing;
+	bool begins = !u->pause_ms;
+
+	if (!set->touched.undone && !set->touched.replaced)
 		return false;
-	if (now_ms - set->undone_ms > UNDONE_WINDOW_MS) {
-		set->undone_ms = now_ms;
-		set->undone_count = 0;
+	if (u->pause_ms && set->hold_ms > now_ms)
+		return false; /* not after a repair of ours */
+	if (now_ms - u->since_ms > UNDONE_WINDOW_MS) {
+		u->since_ms = now_ms;
+		u->count = 0;
 	}
-	if (++set->undone_count <= UNDONE_MAX)
+	if (++u->count <= UNDONE_MAX && begins)
 		return false;
-	set->hold_ms = now_ms + HOLD_MS;
-	return set->undone_count == UNDONE_MAX + 1;
+	u->pause_ms = begins ? PAUSE_FIRST_MS : 2 * u->pause_ms;
+	if (u->pause_ms > PAUSE_MAX_MS)
+		u->pause_ms = PAUSE_MAX_MS;
+	set->hold_ms = now_ms + u->pause_ms;
+	u->quiet_ms = set->hold_ms + u->pause_ms + PAUSE_FIRST_MS;
+	return begins;
 }
 
-static void tell_hold(const struct sync *s, const struct world *w, const struct world_set *set,
-	const struct nft_notice *n)
+static void tell_hold(const struct sync *s, const struct world *w, struct world_set *set,
+	const struct nft_notice *n, uint64_t now_ms)
 {
 	_cleanup_free_ char *by = who(n);
-	_cleanup_free_ char *m = xasprintf("%s keeps removing our elements from set %s: putting "
-					   "them back once a second",
-		by, set->text);
+	_cleanup_free_ char *m =
+		xasprintf("%s keeps undoing set %s: it is put right after a second, then after "
+			  "longer and longer pauses of up to %d s",
+			by, set->text, PAUSE_MAX_MS / 1000);
+	_cleanup_free_ char *why = xasprintf(
+		"%s keeps undoing what is put right in it", *n->process ? n->process : "somebody");
 
 	s->emit(s->userdata, &(struct event){
 				     .kind = EVENT_RULESET_CHANGED,
@@ -144,6 +220,23 @@ static void tell_hold(const struct sync *s, const struct world *w, const struct 
 				     .generation = n->generation,
 				     .config = w->config->digest,
 			     });
+	sync_degrade(s, w, set, now_ms, why);
+}
+
+/* The transaction is over, as far as this set goes. */
+static void end_entries(struct world_set *set, const struct nft_notice *n, uint64_t now_ms)
+{
+	struct live_element e;
+
+	enum live_news news = live_hear_end(&set->live, &set->touched.ear, &e);
+	take_news(set, news, &e, now_ms);
+	if (set->touched.added && world_set_removes_foreign(set))
+		set->plan_all = true;
+	if (!set->touched.foreign_count)
+		return;
+	_cleanup_free_ char *by = who(n);
+	for (size_t i = 0; i < set->touched.foreign_count; i++)
+		world_set_note_stranger(set, &set->touched.foreign[i], by, now_ms);
 }
 
 static void on_generation(struct watch *watch, struct sync *s, struct world *w,
@@ -157,20 +250,18 @@ static void on_generation(struct watch *watch, struct sync *s, struct world *w,
 	watch->touched = false;
 	for (size_t i = 0; i < w->set_count; i++) {
 		struct world_set *set = &w->sets[i];
+		end_entries(set, n, now_ms);
 		if (hold_back(set, now_ms))
-			tell_hold(s, w, set, n);
+			tell_hold(s, w, set, n, now_ms);
+		/* Not to be looked at each time either. */
+		if (set->touched.replaced && set->hold_ms > now_ms)
+			set->look_ms = set->hold_ms;
 		held = held || set->hold_ms > now_ms;
 	}
 	if (!held)
 		tell(s, w, n);
-	for (size_t i = 0; i < w->set_count; i++) {
-		struct world_set *set = &w->sets[i];
-		if (set->touched.added || set->touched.deleted)
-			sync_tell_foreign(s, w, set);
-		if (set->touched.added && world_set_removes_foreign(set))
-			set->plan_all = true;
-		set->touched = (struct touched){0};
-	}
+	for (size_t i = 0; i < w->set_count; i++)
+		w->sets[i].touched = (struct touched){0};
 }
 
 void watch_on_notice(struct watch *watch, struct sync *s, struct world *w,
@@ -193,11 +284,11 @@ void watch_on_notice(struct watch *watch, struct sync *s, struct world *w,
 		if (!is_about(set, n))
 			continue;
 		watch->touched = true;
-		if (n->kind == NFT_NOTICE_SET || n->kind == NFT_NOTICE_TABLE)
+		if (n->kind == NFT_NOTICE_SET || n->kind == NFT_NOTICE_TABLE) {
+			set->touched.replaced = true;
 			look_now(set, now_ms);
-		else if (set->present && n->kind == NFT_NOTICE_ADDED)
-			on_added(set, n);
-		else if (set->present)
-			on_deleted(set, n);
+		} else if (set->present) {
+			on_entry(set, n, now_ms);
+		}
 	}
 }

@@ -151,13 +151,15 @@ static void carry_wants(struct world *w, struct world_set *set, const struct wor
 	}
 }
 
-static void carry_set(struct world *w, struct world_set *set, const struct world_set *old)
+static void carry_set(struct world *w, struct world_set *set, struct world_set *old)
 {
 	carry_wants(w, set, old);
 	set->settled = old->settled;
 	set->unowned_leave_ms = old->unowned_leave_ms;
 	set->last_change_ms = old->last_change_ms;
 	set->foreign_reported = old->foreign_reported;
+	set->strangers = old->strangers;
+	old->strangers = MAP_NULL;
 	set->effect = old->effect;
 	if (old->effect.rule)
 		set->effect.rule = xstrdup(old->effect.rule);
@@ -205,8 +207,43 @@ static void set_done(struct world_set *s)
 		free(s->refusals[i].text);
 	free(s->refusals);
 	free(s->mixed);
+	free(s->costly);
 	free(s->degraded);
+	world_set_forget_strangers(s);
 	free(s->effect.rule);
+}
+
+void world_set_forget_strangers(struct world_set *set)
+{
+	struct stranger *s;
+
+	for (size_t at = 0; (s = map_next(&set->strangers, &at));) {
+		free(s->by);
+		free(s);
+	}
+	map_done(&set->strangers);
+}
+
+void world_set_note_stranger(
+	struct world_set *set, const struct element_key *key, const char *by, uint64_t now_ms)
+{
+	if (set->strangers.count >= STRANGERS_MAX)
+		world_set_forget_strangers(set);
+	struct stranger *s = map_get(&set->strangers, key->bytes, key->len);
+	if (!s) {
+		s = xcalloc(1, sizeof(*s));
+		s->key = *key;
+		map_put(&set->strangers, s->key.bytes, s->key.len, s);
+	}
+	free(s->by);
+	s->by = xstrdup(by);
+	s->at_ms = now_ms;
+}
+
+const struct stranger *world_set_stranger(
+	const struct world_set *set, const struct element_key *key)
+{
+	return map_get(&set->strangers, key->bytes, key->len);
 }
 
 void world_drop_last_set(struct world *w)

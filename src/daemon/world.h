@@ -5,6 +5,7 @@
 #include "allowsync/config.h"
 #include "allowsync/element.h"
 #include "core/live.h"
+#include "core/live_feed.h"
 #include "core/names.h"
 #include "core/wanted.h"
 
@@ -26,11 +27,32 @@ struct set_refusal {
 	char *text; /* "199.7.172.0/22: set inet filter voip4 has no flag interval" */
 };
 
+enum { FOREIGN_NOTED_MAX = 16, STRANGERS_MAX = 1024 };
+
 /* What others did to a set in the transaction whose notices are coming in. */
 struct touched {
 	size_t added, deleted;
 	size_t undone; /* of the deleted: what we want there */
 	bool replaced;
+	struct live_ear ear;
+	/* Elements that were added and are not ours; a few of them, for who put them there. */
+	struct element_key foreign[FOREIGN_NOTED_MAX];
+	size_t foreign_count;
+};
+
+/* Somebody undoes what we put right, again and again: repairs wait, longer each time. */
+struct undoing {
+	uint64_t since_ms; /* a window of time, and how often in it */
+	unsigned count;
+	uint64_t pause_ms; /* how long the last wait was; 0: nobody does */
+	uint64_t quiet_ms; /* over when nothing was undone until then */
+};
+
+/* Who put an element there that is not ours. */
+struct stranger {
+	struct element_key key;
+	char *by; /* "nft (pid 4711)" */
+	uint64_t at_ms;
 };
 
 /* What the rules that stand do with a set. */
@@ -63,10 +85,14 @@ struct world_set {
 	char *mixed;    /* "cloudtrax/ap (tcp/443), ...": a plain set over different services */
 	size_t strange; /* keys at the last dump that fit no layout */
 	size_t foreign_reported;
+	uint64_t foreign_next_ms; /* not told again before that */
 	struct touched touched;
-	uint64_t undone_ms; /* when others began to undo what we put back; a window of time */
-	unsigned undone_count;
-	uint64_t hold_ms; /* nothing is put back before that: somebody undoes it all the time */
+	struct undoing undoing;
+	uint64_t hold_ms;     /* nothing is committed before that; 0: no wait */
+	struct map strangers; /* key bytes -> struct stranger, of the newest foreign elements */
+	uint64_t renew_ms;    /* our elements get their timeout anew then; 0: they have none */
+	bool halves_size;     /* its kernel counts the two ends of a range, each for itself */
+	char *costly;         /* what each change costs the kernel, where that is much; else NULL */
 	struct set_effect effect;
 
 	char *degraded;          /* why nothing or not all can be done; NULL: in step */
@@ -88,7 +114,7 @@ struct world_set {
 enum { WORLD_HISTORY_MAX = 1000 };
 struct removal {
 	char *set, *element;
-	struct addr addr;
+	struct addr_range addr;
 	char *vendor, *endpoint, *name; /* NULL: not known, or static */
 	const char *reason;             /* static text */
 	time_t at;
@@ -121,6 +147,12 @@ struct world *world_free(struct world *w);
 
 /* Are elements of others to go now? Not before all names were asked: they may turn out wanted. */
 bool world_set_removes_foreign(const struct world_set *set);
+/* Who put that element there that is not ours; NULL: not known. Only so many are remembered. */
+const struct stranger *world_set_stranger(
+	const struct world_set *set, const struct element_key *key);
+void world_set_note_stranger(
+	struct world_set *set, const struct element_key *key, const char *by, uint64_t now_ms);
+void world_set_forget_strangers(struct world_set *set);
 struct world_set *world_set_find(const struct world *w, const char *text_or_section);
 /* Forgets the last set, which must be one that left the configuration. */
 void world_drop_last_set(struct world *w);

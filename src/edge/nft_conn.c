@@ -3,7 +3,9 @@
 #include "edge/nft_conn.h"
 
 #include "base/mem.h"
+#include "core/live_feed.h"
 #include "edge/nft_msg.h"
+#include "edge/nft_probe.h"
 #include "edge/nft_socket.h"
 
 #include <errno.h>
@@ -17,6 +19,7 @@ struct nft_conn {
 	struct nft_socket socket;
 	struct nft_msg_batch batch;
 	uint64_t dumps, commits;
+	bool probed, renews;
 };
 
 int nft_conn_new(struct nft_conn **ret)
@@ -67,28 +70,25 @@ int nft_conn_read_set(struct nft_conn *c, const struct set_id *id, struct set_ki
 }
 
 struct dump {
-	const struct set_kind *kind;
-	struct live *live;
+	struct live_feed feed;
 	size_t strange;
 	bool torn;
 };
 
-static void dump_on_element(const struct live_element *e, void *userdata)
+static void dump_on_entry(const struct set_entry *e, void *userdata)
 {
 	struct dump *d = userdata;
-	size_t before = live_count(d->live);
-	live_put(d->live, e);
 	/* The kernel walks the table anew for each message and skips as many as it gave so far.
 	 * While it is rehashing, long after the load that made the table grow was committed, the
 	 * order changes in between: some come twice, and for each of them another never. */
-	if (live_count(d->live) == before)
+	if (!live_feed_take(&d->feed, e))
 		d->torn = true;
 }
 
 static bool dump_on_message(void *userdata, const struct nft_msg *m)
 {
 	struct dump *d = userdata;
-	nft_msg_decode_elements(m, d->kind, dump_on_element, d, &d->strange);
+	nft_msg_decode_entries(m, dump_on_entry, d, &d->strange);
 	return !d->torn;
 }
 
@@ -110,16 +110,19 @@ int nft_conn_dump(struct nft_conn *c, const struct set_id *id, const struct set_
 	uint32_t before, after;
 	int r = nft_conn_generation(c, &before);
 	for (int try = 0; r == 0 && try < DUMP_TRIES; try++, before = after) {
-		struct dump d = {.kind = kind, .live = ret};
-		live_clear(ret);
+		struct dump d = {0};
+		live_feed_init(&d.feed, kind, ret);
 		int dumped = dump_once(c, id, before, &d);
+		bool whole = dumped == NFT_SOCKET_DUMP_WHOLE && live_feed_finish(&d.feed);
+		size_t strange = d.strange + d.feed.strange;
+		live_feed_done(&d.feed);
 		if (dumped == -ENOENT)
 			r = NFT_CONN_E_MISSING;
 		else
 			r = dumped < 0 ? dumped : nft_conn_generation(c, &after);
-		if (r == 0 && dumped == NFT_SOCKET_DUMP_WHOLE && after == before) {
+		if (r == 0 && whole && after == before) {
 			*ret_generation = after;
-			*ret_strange = d.strange;
+			*ret_strange = strange;
 			return 0;
 		}
 	}
@@ -201,6 +204,16 @@ void nft_conn_commit(struct nft_conn *c, const struct plan *p, struct nft_commit
 			result.generation = 0;
 	}
 	*ret = result;
+}
+
+bool nft_conn_renews(struct nft_conn *c)
+{
+	if (!c->probed) {
+		c->probed = true;
+		if (nft_probe_renewal(&c->socket, &c->renews) < 0)
+			c->renews = false;
+	}
+	return c->renews;
 }
 
 uint64_t nft_conn_dump_count(const struct nft_conn *c)

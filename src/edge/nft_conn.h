@@ -47,6 +47,9 @@ int nft_conn_read_set(struct nft_conn *c, const struct set_id *id, struct set_ki
  * Keys that do not fit the kind count in `*ret_strange`. */
 int nft_conn_dump(struct nft_conn *c, const struct set_id *id, const struct set_kind *kind,
 	struct live *ret, uint32_t *ret_generation, size_t *ret_strange);
+/* Does the running kernel take a new timeout for an element that is there? Probed when first asked
+ * (edge/nft_probe.h); where that fails, it is taken for one that does not. */
+bool nft_conn_renews(struct nft_conn *c);
 /* One batch, one sendmsg: deletes before adds, tag on every add, an explicit timeout of 0 where the
  * set has a default. */
 void nft_conn_commit(struct nft_conn *c, const struct plan *p, struct nft_commit_result *ret);

@@ -5,6 +5,7 @@
 #include "edge/nft_msg.h"
 
 #include "base/mem.h"
+#include "core/ranges.h"
 #include "edge/nft_attr.h"
 
 #include <arpa/inet.h>
@@ -25,9 +26,13 @@ enum {
 	NAME_ATTR_MAX = MNL_ALIGN(ATTR_HEAD + NFT_MSG_NAME_MAX + 1),
 	LIST_HEAD_MAX = MESSAGE_HEAD + 2 * NAME_ATTR_MAX + ATTR_HEAD,
 	TAG_LEN = 2 + sizeof(ELEMENT_TAG),
-	/* The largest element: its nest, key, timeout and tag. */
-	ELEMENT_MAX = ATTR_HEAD + (2 * ATTR_HEAD + ELEMENT_KEY_MAX) + (ATTR_HEAD + 8) +
-		      MNL_ALIGN(ATTR_HEAD + TAG_LEN),
+	OPEN_LEN = 6,
+	/* Of an element: nest, key, timeouts and tag. */
+	KEY_MAX = 2 * ATTR_HEAD + ELEMENT_KEY_PART_MAX,
+	ELEMENT_MAX = ATTR_HEAD + KEY_MAX + 2 * (ATTR_HEAD + 8) +
+		      MNL_ALIGN(ATTR_HEAD + TAG_LEN + OPEN_LEN),
+	/* Of one with an end: the other key, be it an element of its own. */
+	ELEMENT_END_MAX = ATTR_HEAD + KEY_MAX + ATTR_HEAD + 4,
 	/* The kernel takes no more than an int's worth in one send; half of it is far enough. */
 	BATCH_MAX = 1 << 30,
 	/* nft's own numbers for the types of keys, and how it chains them. */
@@ -37,16 +42,32 @@ enum {
 	TYPE_INET_PROTO = 12,
 	TYPE_INET_SERVICE = 13,
 	TYPE_PROTO_SERVICE = TYPE_INET_PROTO << TYPE_BITS | TYPE_INET_SERVICE,
-	TYPE_CONCAT_V4 = TYPE_IPV4_ADDR << (2 * TYPE_BITS) | TYPE_PROTO_SERVICE,
-	TYPE_CONCAT_V6 = TYPE_IPV6_ADDR << (2 * TYPE_BITS) | TYPE_PROTO_SERVICE,
 };
 
-/* The tag as nft writes comments. */
+static const struct {
+	uint32_t type;
+	enum set_layout layout;
+	enum family family;
+} types[] = {
+	{TYPE_IPV4_ADDR, SET_LAYOUT_ADDR, FAMILY_V4},
+	{TYPE_IPV6_ADDR, SET_LAYOUT_ADDR, FAMILY_V6},
+	{TYPE_IPV4_ADDR << (2 * TYPE_BITS) | TYPE_PROTO_SERVICE, SET_LAYOUT_ADDR_PROTO_SERVICE,
+		FAMILY_V4},
+	{TYPE_IPV6_ADDR << (2 * TYPE_BITS) | TYPE_PROTO_SERVICE, SET_LAYOUT_ADDR_PROTO_SERVICE,
+		FAMILY_V6},
+	{TYPE_IPV4_ADDR << TYPE_BITS | TYPE_INET_SERVICE, SET_LAYOUT_ADDR_SERVICE, FAMILY_V4},
+	{TYPE_IPV6_ADDR << TYPE_BITS | TYPE_INET_SERVICE, SET_LAYOUT_ADDR_SERVICE, FAMILY_V6},
+};
+
+/* The tag as nft writes comments, and how it marks a range that reaches to the last address, and so
+ * has no end: in host order, of 4 bytes. Both as it writes them one behind the other. */
 static const struct {
 	uint8_t type, len;
 	char text[sizeof(ELEMENT_TAG)];
-} tag = {NFTNL_UDATA_SET_ELEM_COMMENT, sizeof(ELEMENT_TAG), ELEMENT_TAG};
-static_assert(sizeof(tag) == TAG_LEN, "bytes only, no padding");
+	uint8_t open_type, open_len, open[4];
+} tag = {NFTNL_UDATA_SET_ELEM_COMMENT, sizeof(ELEMENT_TAG), ELEMENT_TAG, NFTNL_UDATA_SET_ELEM_FLAGS,
+	4, {NFTNL_SET_ELEM_F_INTERVAL_OPEN}};
+static_assert(sizeof(tag) == TAG_LEN + OPEN_LEN, "bytes only, no padding");
 
 static uint16_t nft_type(unsigned message)
 {
@@ -113,50 +134,102 @@ static struct nlmsghdr *open_list(struct nft_msg_batch *b, unsigned message, uin
 	return h;
 }
 
-static void put_element(
-	struct nlmsghdr *h, const struct element_key *key, bool add, bool say_permanent)
+static void put_key(struct nlmsghdr *h, uint16_t type, const uint8_t *bytes, size_t len)
+{
+	struct nlattr *nest = mnl_attr_nest_start(h, type);
+	mnl_attr_put(h, NFTA_DATA_VALUE, len, bytes);
+	mnl_attr_nest_end(h, nest);
+}
+
+enum put { PUT_DELETE, PUT_ADD, PUT_RENEW };
+
+/* Behind its key. Without a word about it an element of a set with flag timeout gets the set's
+ * default; and one that is there keeps the time it has, unless the time left is said as well. */
+static void put_rest(
+	struct nlmsghdr *h, const struct set_kind *kind, enum put what, bool reaches_to_the_last)
+{
+	bool says_time = kind->timeout_ms || kind->fuse_ms || what == PUT_RENEW;
+	if (what != PUT_DELETE && kind->has_timeout && says_time) {
+		mnl_attr_put_u64(h, NFTA_SET_ELEM_TIMEOUT, htobe64(kind->fuse_ms));
+		if (what == PUT_RENEW && kind->fuse_ms)
+			mnl_attr_put_u64(h, NFTA_SET_ELEM_EXPIRATION, htobe64(kind->fuse_ms));
+	}
+	if (what != PUT_DELETE)
+		mnl_attr_put(h, NFTA_SET_ELEM_USERDATA, reaches_to_the_last ? sizeof(tag) : TAG_LEN,
+			&tag);
+}
+
+static void put_range(struct nlmsghdr *h, const struct set_kind *kind,
+	const struct element_key *key, enum put what)
+{
+	struct element_key start, behind;
+	bool has_end = range_to_ends(key, &start, &behind);
+	struct nlattr *element = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
+	put_key(h, NFTA_SET_ELEM_KEY, start.bytes, start.len);
+	put_rest(h, kind, what, !has_end);
+	mnl_attr_nest_end(h, element);
+	if (!has_end)
+		return;
+	element = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
+	put_key(h, NFTA_SET_ELEM_KEY, behind.bytes, behind.len);
+	mnl_attr_put_u32(h, NFTA_SET_ELEM_FLAGS, htonl(NFT_SET_ELEM_INTERVAL_END));
+	mnl_attr_nest_end(h, element);
+}
+
+static void put_element(struct nlmsghdr *h, const struct set_kind *kind,
+	const struct element_key *key, enum put what)
 {
 	assert(key->len <= ELEMENT_KEY_MAX);
-	struct nlattr *element = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
-	struct nlattr *nest = mnl_attr_nest_start(h, NFTA_SET_ELEM_KEY);
-	mnl_attr_put(h, NFTA_DATA_VALUE, key->len, key->bytes);
-	mnl_attr_nest_end(h, nest);
-	if (add) {
-		if (say_permanent)
-			mnl_attr_put_u64(h, NFTA_SET_ELEM_TIMEOUT, 0);
-		mnl_attr_put(h, NFTA_SET_ELEM_USERDATA, sizeof(tag), &tag);
+	if (set_kind_has_ranges(kind)) {
+		put_range(h, kind, key, what);
+		return;
 	}
+	size_t len = kind->interval ? key->len / 2 : key->len;
+	struct nlattr *element = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
+	put_key(h, NFTA_SET_ELEM_KEY, key->bytes, len);
+	if (kind->interval)
+		put_key(h, NFTA_SET_ELEM_KEY_END, key->bytes + len, len);
+	put_rest(h, kind, what, false);
 	mnl_attr_nest_end(h, element);
 }
 
 /* No acknowledgements are asked for: enough of them would push a failure out of the socket's
  * buffer. What somebody else put there meanwhile is not to be taken for ours, and deleted one day:
  * the batch fails instead, and the set is looked at. */
-static bool put_elements(struct nft_msg_batch *b, const struct plan_set *s, uint32_t set, bool add)
+static bool put_elements(struct nft_msg_batch *b, const struct plan_set *s, uint32_t set,
+	enum put what, const struct element_key *keys, size_t count)
 {
-	const struct element_key *keys = add ? s->adds : s->deletes;
-	size_t count = add ? s->add_count : s->delete_count;
-	bool say_permanent = s->kind.has_timeout && s->kind.timeout_ms > 0;
-	uint16_t flags = !add ? 0 : s->renews ? NLM_F_CREATE : NLM_F_CREATE | NLM_F_EXCL;
+	size_t size = ELEMENT_MAX + (s->kind.interval ? (size_t)ELEMENT_END_MAX : 0);
+	size_t fits = NFT_MSG_LIST_MAX / size;
+	unsigned message = what == PUT_DELETE ? NFT_MSG_DELSETELEM : NFT_MSG_NEWSETELEM;
+	uint16_t flags = what == PUT_DELETE ? 0
+			 : what == PUT_ADD  ? NLM_F_CREATE | NLM_F_EXCL
+					    : NLM_F_CREATE;
 
 	for (size_t at = 0; at < count;) {
-		size_t fits = NFT_MSG_LIST_MAX / ELEMENT_MAX;
 		size_t here = count - at < fits ? count - at : fits;
-		if (b->len + LIST_HEAD_MAX + here * ELEMENT_MAX > BATCH_MAX)
+		if (b->len + LIST_HEAD_MAX + here * size > BATCH_MAX)
 			return false;
-		reserve(b, LIST_HEAD_MAX + here * ELEMENT_MAX);
+		reserve(b, LIST_HEAD_MAX + here * size);
 		uint32_t seq = b->first_seq + 2 + (uint32_t)b->set_count;
 		struct nlattr *list;
-		struct nlmsghdr *h = open_list(
-			b, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, flags, s->id, seq, &list);
+		struct nlmsghdr *h = open_list(b, message, flags, s->id, seq, &list);
 		for (size_t end = at + here; at < end; at++)
-			put_element(h, &keys[at], add, say_permanent);
+			put_element(h, &s->kind, &keys[at], what);
 		mnl_attr_nest_end(h, list);
 		close_message(b, h);
 		VEC_GROW(b->sets, b->set_capacity, b->set_count);
 		b->sets[b->set_count++] = set;
 	}
 	return true;
+}
+
+static bool put_set(struct nft_msg_batch *b, const struct plan_set *s, uint32_t set, bool replaces)
+{
+	return put_elements(b, s, set, PUT_DELETE, s->deletes, s->delete_count) &&
+	       put_elements(b, s, set, PUT_ADD, s->adds, s->add_count) &&
+	       (!replaces || put_elements(b, s, set, PUT_DELETE, s->renewals, s->renewal_count)) &&
+	       put_elements(b, s, set, PUT_RENEW, s->renewals, s->renewal_count);
 }
 
 int nft_msg_batch_encode(struct nft_msg_batch *b, const struct plan *p, uint32_t first_seq)
@@ -169,7 +242,7 @@ int nft_msg_batch_encode(struct nft_msg_batch *b, const struct plan *p, uint32_t
 	bool asked = false;
 	for (size_t i = 0; i < p->count; i++) {
 		const struct plan_set *s = &p->sets[i];
-		if (s->add_count == 0 && s->delete_count == 0)
+		if (s->add_count + s->delete_count + s->renewal_count == 0)
 			continue;
 		if (!names_fit(s->id))
 			return -ENAMETOOLONG;
@@ -185,8 +258,7 @@ int nft_msg_batch_encode(struct nft_msg_batch *b, const struct plan *p, uint32_t
 			close_message(b, h);
 			asked = true;
 		}
-		if (!put_elements(b, s, (uint32_t)i, false) ||
-			!put_elements(b, s, (uint32_t)i, true))
+		if (!put_set(b, s, (uint32_t)i, p->replaces))
 			return -EOVERFLOW;
 	}
 	assert(asked);
@@ -364,22 +436,52 @@ static bool only_counters(const struct nlattr *one, const struct nlattr *many)
 static const char *set_why_unusable(const struct set_kind *k, const struct nlattr **at)
 {
 	uint32_t key_len = 0;
+	bool concatenated = k->layout != SET_LAYOUT_ADDR;
 	if (k->flags & NFT_SET_ANONYMOUS)
 		return "an anonymous set";
 	if (k->flags & (NFT_SET_MAP | NFT_SET_OBJECT))
 		return "a map";
-	if (k->flags & NFT_SET_INTERVAL)
-		return "flag interval";
 	if (k->flags & NFT_SET_CONSTANT)
 		return "flag constant";
 	if (k->layout == SET_LAYOUT_UNKNOWN)
-		return "its type: neither an address nor address . inet_proto . inet_service";
-	size_t want = addr_len(k->family) + (k->layout == SET_LAYOUT_ADDR_PROTO_SERVICE ? 8 : 0);
-	if (!nft_attr_u32(at[NFTA_SET_KEY_LEN], &key_len) || key_len != want)
-		return "the length of its keys is not that of their type";
+		return "a type that is neither an address, nor address . inet_proto . "
+		       "inet_service, "
+		       "nor address . inet_service";
+	if (!nft_attr_u32(at[NFTA_SET_KEY_LEN], &key_len) || key_len != set_kind_key_len(k))
+		return "keys that are not as long as their type says";
+	if (k->interval && concatenated && !(k->flags & NFT_SET_CONCAT))
+		return "concatenated intervals in a form that nft no longer makes";
 	if (!only_counters(at[NFTA_SET_EXPR], at[NFTA_SET_EXPRESSIONS]))
-		return "its elements carry a statement other than counter";
+		return "a statement for its elements other than counter";
 	return NULL;
+}
+
+/* Userdata is a list of type, length, value of its own, a byte each for the first two. */
+static const uint8_t *find_udata(const struct nlattr *userdata, uint8_t type, size_t *ret_len)
+{
+	if (!userdata)
+		return NULL;
+	struct nft_attrs s = nft_attrs_inside(userdata);
+	while (s.left >= 2 && s.left - 2 >= s.at[1]) {
+		if (s.at[0] == type) {
+			*ret_len = s.at[1];
+			return s.at + 2;
+		}
+		s.left -= 2 + (size_t)s.at[1];
+		s.at += 2 + (size_t)s.at[1];
+	}
+	return NULL;
+}
+
+/* In host order, as nft writes it. */
+static bool has_auto_merge(const struct nlattr *userdata)
+{
+	uint32_t merges = 0;
+	size_t len;
+	const uint8_t *at = find_udata(userdata, NFTNL_UDATA_SET_MERGE_ELEMENTS, &len);
+	if (at && len == sizeof(merges))
+		memcpy(&merges, at, len);
+	return merges;
 }
 
 int nft_msg_decode_set(const struct nft_msg *m, struct set_kind *ret)
@@ -394,11 +496,14 @@ int nft_msg_decode_set(const struct nft_msg *m, struct set_kind *ret)
 		return -EBADMSG;
 	if (at[NFTA_SET_FLAGS] && !nft_attr_u32(at[NFTA_SET_FLAGS], &k.flags))
 		return -EBADMSG;
-	if (type == TYPE_IPV4_ADDR || type == TYPE_IPV6_ADDR)
-		k.layout = SET_LAYOUT_ADDR;
-	else if (type == TYPE_CONCAT_V4 || type == TYPE_CONCAT_V6)
-		k.layout = SET_LAYOUT_ADDR_PROTO_SERVICE;
-	k.family = type == TYPE_IPV6_ADDR || type == TYPE_CONCAT_V6 ? FAMILY_V6 : FAMILY_V4;
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		if (types[i].type == type) {
+			k.layout = types[i].layout;
+			k.family = types[i].family;
+		}
+	}
+	k.interval = k.flags & NFT_SET_INTERVAL;
+	k.auto_merge = has_auto_merge(at[NFTA_SET_USERDATA]);
 	k.has_timeout = k.flags & NFT_SET_TIMEOUT;
 	nft_attr_u64(at[NFTA_SET_TIMEOUT], &k.timeout_ms);
 	if (at[NFTA_SET_DESC]) {
@@ -413,74 +518,58 @@ int nft_msg_decode_set(const struct nft_msg *m, struct set_kind *ret)
 
 static bool has_tag(const struct nlattr *userdata)
 {
-	if (!userdata)
-		return false;
-	struct nft_attrs s = nft_attrs_inside(userdata);
-	while (s.left >= 2 && s.left - 2 >= s.at[1]) {
-		size_t len = 2 + (size_t)s.at[1];
-		if (s.at[0] == NFTNL_UDATA_SET_ELEM_COMMENT)
-			return len == sizeof(tag) && memcmp(s.at, &tag, len) == 0;
-		s.at += len;
-		s.left -= len;
-	}
-	return false;
+	size_t len;
+	const uint8_t *comment = find_udata(userdata, NFTNL_UDATA_SET_ELEM_COMMENT, &len);
+	return comment && len == sizeof(tag.text) && memcmp(comment, tag.text, len) == 0;
 }
 
-/* Zero where the fields of a concatenation are padded: the protocol is followed by 3 bytes, the
- * port by 2. */
-static bool key_fits(const struct set_kind *kind, struct nft_attrs key)
+static bool is_open(const struct nlattr *userdata)
 {
-	size_t addr = addr_len(kind->family);
-	if (kind->layout == SET_LAYOUT_ADDR)
-		return key.left == addr;
-	if (kind->layout != SET_LAYOUT_ADDR_PROTO_SERVICE || key.left != addr + 8)
-		return false;
-	const uint8_t *p = key.at + addr;
-	return (p[1] | p[2] | p[3] | p[6] | p[7]) == 0;
+	size_t len;
+	const uint8_t *flags = find_udata(userdata, NFTNL_UDATA_SET_ELEM_FLAGS, &len);
+	return flags && len == sizeof(tag.open) && memcmp(flags, tag.open, len) == 0;
 }
 
-/* Without a kind any key will do. */
-static bool decode_key(
-	const struct set_kind *kind, const struct nlattr *key, struct element_key *ret)
+static bool decode_key(const struct nlattr *key, struct element_key *ret)
 {
-	if (!key)
-		return false;
 	const struct nlattr *at[NFTA_DATA_MAX + 1];
 	nft_attrs_index(nft_attrs_inside(key), NFTA_DATA_MAX, at);
 	if (!at[NFTA_DATA_VALUE])
 		return false;
 	struct nft_attrs value = nft_attrs_inside(at[NFTA_DATA_VALUE]);
-	if (value.left == 0 || value.left > ELEMENT_KEY_MAX)
-		return false;
-	if (kind && !key_fits(kind, value))
+	if (value.left == 0 || value.left > ELEMENT_KEY_PART_MAX)
 		return false;
 	ret->len = (uint8_t)value.left;
 	memcpy(ret->bytes, value.at, value.left);
 	return true;
 }
 
-bool nft_msg_decode_element(
-	const struct nlattr *element, const struct set_kind *kind, struct live_element *ret)
+bool nft_msg_decode_entry(const struct nlattr *element, struct set_entry *ret)
 {
 	const struct nlattr *at[NFTA_SET_ELEM_MAX + 1];
 	nft_attrs_index(nft_attrs_inside(element), NFTA_SET_ELEM_MAX, at);
 	uint32_t flags = 0;
-	if (at[NFTA_SET_ELEM_FLAGS] && (!nft_attr_u32(at[NFTA_SET_ELEM_FLAGS], &flags) || flags))
+	if (at[NFTA_SET_ELEM_FLAGS] && !nft_attr_u32(at[NFTA_SET_ELEM_FLAGS], &flags))
 		return false;
-	/* A range or a mapping: no set that we fill has them. */
-	if (at[NFTA_SET_ELEM_KEY_END] || at[NFTA_SET_ELEM_DATA] || at[NFTA_SET_ELEM_OBJREF])
+	if (flags & ~(uint32_t)NFT_SET_ELEM_INTERVAL_END)
 		return false;
-	struct live_element e = {0};
-	if (!decode_key(kind, at[NFTA_SET_ELEM_KEY], &e.key))
+	if (at[NFTA_SET_ELEM_DATA] || at[NFTA_SET_ELEM_OBJREF] || !at[NFTA_SET_ELEM_KEY])
 		return false;
+	struct set_entry e = {0};
+	if (!decode_key(at[NFTA_SET_ELEM_KEY], &e.key))
+		return false;
+	if (at[NFTA_SET_ELEM_KEY_END] && !decode_key(at[NFTA_SET_ELEM_KEY_END], &e.last))
+		return false;
+	e.is_end = flags & NFT_SET_ELEM_INTERVAL_END;
+	e.is_open = is_open(at[NFTA_SET_ELEM_USERDATA]);
 	e.ours = has_tag(at[NFTA_SET_ELEM_USERDATA]);
 	e.expires = at[NFTA_SET_ELEM_EXPIRATION];
 	*ret = e;
 	return true;
 }
 
-void nft_msg_decode_elements(const struct nft_msg *m, const struct set_kind *kind,
-	void (*fn)(const struct live_element *e, void *userdata), void *userdata, size_t *strange)
+void nft_msg_decode_entries(const struct nft_msg *m,
+	void (*fn)(const struct set_entry *e, void *userdata), void *userdata, size_t *strange)
 {
 	assert(m->kind == NFT_MSG_KIND_ELEMENTS);
 	struct nft_attrs s = nft_attrs_of_message(m->header);
@@ -489,8 +578,8 @@ void nft_msg_decode_elements(const struct nft_msg *m, const struct set_kind *kin
 			continue;
 		struct nft_attrs list = nft_attrs_inside(a);
 		for (const struct nlattr *element; (element = nft_attrs_next(&list));) {
-			struct live_element e;
-			if (nft_msg_decode_element(element, kind, &e))
+			struct set_entry e;
+			if (nft_msg_decode_entry(element, &e))
 				fn(&e, userdata);
 			else
 				(*strange)++;

@@ -4,7 +4,6 @@
  * and elements. No socket. Everything read here may be hostile; buffers start on a multiple of 4.
  */
 #include "allowsync/plan.h"
-#include "core/live.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,7 +29,9 @@ struct nft_msg_batch {
 #define NFT_MSG_BATCH_NULL ((struct nft_msg_batch){0})
 
 /* BATCH_BEGIN (with the generation, when the plan has one); an empty message that asks to be told
- * of the new generation; a set at a time its deletes, then its adds; BATCH_END. Messages are
+ * of the new generation; a set at a time its deletes, its adds, its renewals; BATCH_END. A range of
+ * addresses is its start and then its end, in one message: a start alone would mean "up to the last
+ * address", silently. Messages are
  * numbered from `first_seq` on. The plan is not empty. -ENAMETOOLONG, -EOVERFLOW (more than fits in
  * one send). */
 int nft_msg_batch_encode(struct nft_msg_batch *b, const struct plan *p, uint32_t first_seq);
@@ -80,12 +81,10 @@ bool nft_msg_next(struct nft_msg_reader *r, struct nft_msg *ret);
 /* Each takes a message of its kind; the first two: -EBADMSG when it lacks what it should hold. */
 int nft_msg_decode_generation(const struct nft_msg *m, uint32_t *ret);
 int nft_msg_decode_set(const struct nft_msg *m, struct set_kind *ret);
-/* One NFTA_LIST_ELEM. False for what no set of ours has: a range, an end of one, a mapping, the
- * catch-all; and for a key that does not fit the kind (NULL: any of up to ELEMENT_KEY_MAX bytes).
+/* One NFTA_LIST_ELEM. False for what no set of ours has: a mapping, the catch-all, a key of more
+ * than ELEMENT_KEY_PART_MAX bytes. */
+bool nft_msg_decode_entry(const struct nlattr *element, struct set_entry *ret);
+/* `fn` is called for every entry; all that nft_msg_decode_entry() refuses are counted in *strange.
  */
-bool nft_msg_decode_element(
-	const struct nlattr *element, const struct set_kind *kind, struct live_element *ret);
-/* `fn` is called for every element whose key fits the kind; all others (another length, dirty
- * padding, ends of intervals, the catch-all) are counted in *strange. */
-void nft_msg_decode_elements(const struct nft_msg *m, const struct set_kind *kind,
-	void (*fn)(const struct live_element *e, void *userdata), void *userdata, size_t *strange);
+void nft_msg_decode_entries(const struct nft_msg *m,
+	void (*fn)(const struct set_entry *e, void *userdata), void *userdata, size_t *strange);

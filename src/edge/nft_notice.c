@@ -43,8 +43,8 @@ static bool tell_elements(const struct teller *t, struct nft_notice *n, const st
 		return false;
 	struct nft_attrs s = nft_attrs_inside(list);
 	for (const struct nlattr *element; (element = nft_attrs_next(&s));) {
-		n->element = (struct live_element){0};
-		n->strange = !nft_msg_decode_element(element, NULL, &n->element);
+		n->entry = (struct set_entry){0};
+		n->strange = !nft_msg_decode_entry(element, &n->entry);
 		t->fn(t->userdata, n);
 	}
 	return true;

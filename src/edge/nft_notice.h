@@ -1,15 +1,15 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What nf_tables tells of its changes, as bytes become notices. No socket. */
-#include "core/live.h"
+#include "allowsync/element.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum nft_notice_kind {
-	NFT_NOTICE_ADDED,      /* an element, or an old one with a new timeout: `element` */
-	NFT_NOTICE_DELETED,    /* an element: `element` (only its key counts) */
+	NFT_NOTICE_ADDED,      /* an entry, or an old one with a new timeout: `entry` */
+	NFT_NOTICE_DELETED,    /* an entry: `entry` */
 	NFT_NOTICE_SET,        /* a set was made, changed or removed: look at it again */
 	NFT_NOTICE_TABLE,      /* a table was made, changed or removed: look at its sets again */
 	NFT_NOTICE_RULE,       /* a rule or chain was made or removed */
@@ -21,11 +21,11 @@ struct nft_notice {
 	enum nft_notice_kind kind;
 	uint8_t nf_family;
 	const char *table, *set; /* NULL where they do not apply; valid during the call */
-	/* Its key is as long as the set's keys are, up to ELEMENT_KEY_MAX: what its fields are, and
-	 * whether their padding is clean, only the set's kind tells (element_key_decode()). */
-	struct live_element element;
-	/* ADDED, DELETED: a range, an end of one, a mapping, the catch-all or a longer key, which
-	 * no set of ours has; `element` is empty then. */
+	/* What its fields are, and whether their padding is clean, only the set's kind tells
+	 * (core/live_feed.h). */
+	struct set_entry entry;
+	/* ADDED, DELETED: a mapping, the catch-all or a longer key, which no set of ours has;
+	 * `entry` is empty then. */
 	bool strange;
 	uint32_t portid;     /* the netlink port of whoever made the change */
 	uint32_t generation; /* GENERATION */

@@ -1,0 +1,20 @@
+#pragma once
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of sync share: sync.c plans and commits, sync_look.c looks, sync_tell.c says. */
+#include "daemon/sync.h"
+
+/* One event about that set, at its place in the configuration. */
+void sync_tell_set(const struct sync *s, const struct world *w, const struct world_set *set,
+	enum event_kind kind, int priority, const char *message);
+/* Notes why not all can be done, and says it: once for each reason. */
+void sync_degrade(const struct sync *s, const struct world *w, struct world_set *set,
+	uint64_t now_ms, const char *why);
+/* It is in step. */
+void sync_recover(const struct sync *s, const struct world *w, struct world_set *set);
+/* Entries that the set cannot hold, and whatever else of it is worth a warning. */
+void sync_tell_misfits(const struct sync *s, const struct world *w, const struct world_set *set);
+
+/* The first failure is looked into at once, further ones with back-off. */
+void sync_look_later(struct world_set *set, uint64_t now_ms);
+/* May it still hold elements of an earlier run that wait for names to be answered? */
+bool sync_is_settling(const struct world_set *set);
