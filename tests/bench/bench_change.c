@@ -5,21 +5,12 @@
 #include "core/live.h"
 #include "core/wanted.h"
 #include "edge/nft_conn.h"
+#include "raw.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <libmnl/libmnl.h>
-#include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <sched.h>
 #include <spawn.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #ifdef HAVE_LIBNFTABLES
 #include <nftables/libnftables.h>
@@ -32,19 +23,6 @@ enum {
 	SPAWN_PAIRS = 1, /* starting a process is slow enough to be measured less often */
 	SAMPLES_MAX = ROUNDS * 2 * PAIRS,
 };
-
-static void die(const char *what)
-{
-	fprintf(stderr, "bench_change: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static double now_us(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
 
 /* --- who takes part --- */
 
@@ -73,21 +51,6 @@ static struct {
 	size_t counts[SIDE_COUNT];
 } b;
 
-static int open_netlink(unsigned group)
-{
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-	struct sockaddr_nl any = {.nl_family = AF_NETLINK};
-	int room = 64 << 20, one = 1;
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&any, sizeof(any)) != 0)
-		die("netlink");
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
-	setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one));
-	if (group &&
-		setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) != 0)
-		die("group");
-	return fd;
-}
-
 static void drain(int fd)
 {
 	static uint8_t buf[65536];
@@ -97,35 +60,14 @@ static void drain(int fd)
 
 /* --- the batch encoded beforehand: the same change, the same comment --- */
 
-static struct nlmsghdr *raw_message(
-	uint8_t *at, unsigned type, unsigned flags, unsigned family, unsigned res_id, uint32_t seq)
-{
-	struct nlmsghdr *h = mnl_nlmsg_put_header(at);
-	h->nlmsg_type = (uint16_t)type;
-	h->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-	h->nlmsg_seq = seq;
-	struct nfgenmsg *g = mnl_nlmsg_put_extra_header(h, sizeof(*g));
-	g->nfgen_family = (uint8_t)family;
-	g->res_id = htons((uint16_t)res_id);
-	return h;
-}
-
 static struct nlmsghdr *raw_element(
 	uint8_t *at, unsigned message, unsigned flags, uint32_t seq, const struct element_key *key)
 {
 	struct nlmsghdr *h =
-		raw_message(at, NFNL_SUBSYS_NFTABLES << 8 | message, flags, b.id.nf_family, 0, seq);
-	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, b.id.table);
-	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, b.id.name);
+		raw_elements(at, message, flags, b.id.nf_family, seq, b.id.table, b.id.name);
 	struct nlattr *list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
-	struct nlattr *element = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
-	struct nlattr *nest = mnl_attr_nest_start(h, NFTA_SET_ELEM_KEY);
-	mnl_attr_put(h, NFTA_DATA_VALUE, key->len, key->bytes);
-	mnl_attr_nest_end(h, nest);
-	if (message == NFT_MSG_NEWSETELEM)
-		mnl_attr_put(
-			h, NFTA_SET_ELEM_USERDATA, 2 + sizeof(ELEMENT_TAG), "\0\x0b" ELEMENT_TAG);
-	mnl_attr_nest_end(h, element);
+	raw_put_element(
+		h, key->bytes, key->len, message == NFT_MSG_NEWSETELEM ? ELEMENT_TAG : NULL);
 	mnl_attr_nest_end(h, list);
 	return h;
 }
@@ -133,10 +75,10 @@ static struct nlmsghdr *raw_element(
 static size_t raw_encode(uint8_t *at, const struct element_key *out, const struct element_key *in)
 {
 	uint8_t *start = at;
-	at += raw_message(at, NFNL_MSG_BATCH_BEGIN, 0, 0, NFNL_SUBSYS_NFTABLES, 1)->nlmsg_len;
+	at = raw_begin(at);
 	at += raw_element(at, NFT_MSG_DELSETELEM, 0, 2, out)->nlmsg_len;
 	at += raw_element(at, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_ACK, 3, in)->nlmsg_len;
-	at += raw_message(at, NFNL_MSG_BATCH_END, 0, 0, NFNL_SUBSYS_NFTABLES, 4)->nlmsg_len;
+	at = raw_end(at);
 	return (size_t)(at - start);
 }
 
@@ -378,8 +320,8 @@ int main(int argc, char **argv)
 	b.owner = (struct owner){.vendor = "bench", .name = "bench.example"};
 	if (nft_conn_new(&b.conn) != 0)
 		die("connection");
-	b.listener = open_netlink(NFNLGRP_NFTABLES);
-	b.raw = open_netlink(0);
+	b.listener = raw_open(NFNLGRP_NFTABLES);
+	b.raw = raw_open(0);
 #ifdef HAVE_LIBNFTABLES
 	b.context = nft_ctx_new(NFT_CTX_DEFAULT);
 	nft_ctx_buffer_error(b.context);
