@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Somebody else at work in the same network namespace: so many transactions a second, each of which
- * adds or deletes an element of a set in a table of its own. Begins when the set is there; until
- * SIGTERM, then prints how many it made and how many a second. */
+ * adds or deletes an element of set s in table inet neighbour, which has to be there. Until
+ * SIGTERM; then it prints how many it made and how many a second. */
 #include "raw.h"
 
 #include <signal.h>
