@@ -74,11 +74,11 @@ def elements_of(listing):
 
     def key(value):
         if isinstance(value, dict) and "concat" in value:
-            return " . ".join(str(v) for v in value["concat"])
+            return " . ".join(key(v) for v in value["concat"])
         if isinstance(value, dict) and "prefix" in value:
             return f"{value['prefix']['addr']}/{value['prefix']['len']}"
         if isinstance(value, dict) and "range" in value:
-            return "-".join(value["range"])
+            return "-".join(str(v) for v in value["range"])
         return str(value)
 
     out = {}

@@ -21,7 +21,8 @@ def vendors(*names):
 
 
 def sets(*lines, table="filter"):
-    """[set] sections from "name vendor, vendor..." lines; the section is called like the set."""
+    """[set] sections from "name vendor, vendor..." lines; the section is called like the set. More
+    keys may follow in lines of their own."""
     text = ""
     for line in lines:
         name, takes = line.split(" ", 1)
@@ -44,11 +45,13 @@ def use(declaration):
     """A chain with a rule that uses the set, where it is of a kind that is filled; else ""."""
     name, _, body = declaration.partition(" ")
     if name == "map" or not re.match(r"{ (type ipv[46]_addr|typeof ip6? [sd]addr)"
-                                     r"( \. inet_proto \. inet_service|"
-                                     r" \. (ip protocol|meta l4proto) \. (th|tcp) dport)?;", body):
+                                     r"( \. inet_proto \. inet_service| \. inet_service|"
+                                     r" \. (ip protocol|meta l4proto) \. (th|tcp) dport|"
+                                     r" \. tcp dport)?;", body):
         return ""
     key = ("ip6" if re.match("{ type(of ip6| ipv6)", body) else "ip") + " daddr" + (
-        " . meta l4proto . th dport" if " . " in body else "")
+        "" if " . " not in body else " . tcp dport" if body.count(" . ") == 1 else
+        " . meta l4proto . th dport")
     return f"\tchain uses_{name} {{ type filter hook forward priority 10; {key} @{name} accept; }}\n"
 
 

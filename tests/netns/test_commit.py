@@ -88,14 +88,6 @@ def test_nothing_is_sent_when_nothing_changed(make_lab):
     assert not monitor.read() and len(daemon.events("changed")) == 1
 
 
-def test_an_element_in_a_set_with_default_timeout_does_not_expire(make_lab):
-    lab, daemon = begin(make_lab, "s { type ipv4_addr; timeout 1h; }")
-    give(lab, daemon, "45.1.0.1")
-    (element,) = lab.elements("s").values()
-    assert element["comment"] == "allowsyncd"
-    assert "expires" not in element and element.get("timeout", 0) == 0
-
-
 TWINS = [
     "a { typeof ip daddr; }",
     "b { typeof ip daddr . meta l4proto . th dport; counter; }",
@@ -264,11 +256,10 @@ def test_a_set_made_anew_with_another_type_gets_other_keys(make_lab, then):
 # --- sets that cannot be filled
 
 UNUSABLE = [
-    "ranges { type ipv4_addr; flags interval; }",
+    "noproto { type ipv4_addr . inet_service; }",
     "map marks { type ipv4_addr : mark; }",
     "fixed { type ipv4_addr; flags constant; elements = { 45.99.0.1 }; }",
     "ports { type inet_service; }",
-    "rules { type ipv4_addr . inet_service; flags interval; }",
     "map verdicts { type ipv4_addr : verdict; }",
     "links { type ifname; }",
 ]
@@ -293,7 +284,11 @@ def test_sets_that_cannot_be_filled_are_degraded_and_the_others_work(make_lab):
         assert shown["state"] == "degraded" and shown["problems"], n
         said = daemon.entries(ALLOWSYNC_EVENT="set-degraded", ALLOWSYNC_SET=f"inet filter {n}")
         assert len(said) == 1 and said[0]["ALLOWSYNC_LINE"], n
-    assert "interval" in set_of(daemon, "ranges")["problems"][0]
+    assert "proto = tcp" in set_of(daemon, "noproto")["problems"][0]
+    # Which section of which file, which set, which flag: in one sentence.
+    (said,) = daemon.entries(ALLOWSYNC_EVENT="set-degraded", ALLOWSYNC_SET="inet filter fixed")
+    assert said["MESSAGE"].startswith(f"allowsyncd.conf:{said['ALLOWSYNC_LINE']}: [set fixed]: "
+                                      "set inet filter fixed: flag constant")
     assert "constant" in set_of(daemon, "fixed")["problems"][0]
     assert set_of(daemon, "good")["state"] == "ok"
     assert daemon.ctl("status").returncode == 1

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What others do to our sets is noticed as it happens, and put right without asking DNS."""
+import time
+
 import recipes
 from recipes import ADDR4, ADDR6, PORTS4, becomes, ctl_json, resolve, status
 from test_commit import begin, give
@@ -134,11 +136,25 @@ def test_whoever_undoes_every_repair_is_named_and_not_raced(make_lab):
     give(lab, daemon, *NAMES)
     vandal = lab.gateway.popen(["sh", "-c", "while nft flush set inet filter s; do :; done"])
     try:
-        becomes(lambda: any("keeps removing" in m for m in changed(daemon)), "it is named")
-        assert any("keeps removing our elements from set inet filter s" in m and "nft (pid" in m
+        becomes(lambda: any("keeps undoing" in m for m in changed(daemon)), "it is named")
+        assert any("keeps undoing set inet filter s" in m and "nft (pid" in m
                    for m in changed(daemon))
+        assert daemon.ctl("status").returncode == 1
+        assert "nft keeps undoing" in recipes.set_of(daemon, "s")["problems"][0]
+        # Each repair waits twice as long as the one before.
+        monitor, start = lab.monitor(), time.monotonic()
+        repairs = []
+        while len(repairs) < 3:
+            seen = len(monitor.generations)
+            for g in monitor.read(1.0)[seen:]:
+                if g.added and g.program == "allowsyncd":
+                    repairs.append(time.monotonic() - start)
+        assert repairs[2] - repairs[1] > 1.5 * (repairs[1] - repairs[0]) > 1.5
     finally:
         lab.gateway.end(vandal, 9, 10)
-    becomes(lambda: set_of(lab, "s") == sorted(NAMES), "all is back")
+    becomes(lambda: set_of(lab, "s") == sorted(NAMES), "all is back", 60)
+    becomes(lambda: daemon.events("set-recovered"), "it is said when it is over", 60)
+    assert daemon.ctl("status").returncode == 0
     # Bounded by the window, not by how fast the vandal is.
     assert len(changed(daemon)) < 100
+    assert len(daemon.events("set-degraded")) == len(daemon.events("set-recovered")) == 1
