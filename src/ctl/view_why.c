@@ -64,6 +64,20 @@ static void print_effect(struct printer *p, const json_t *effect)
 	print_raw(p, "\n");
 }
 
+/* Not ours. */
+static void print_stranger(struct printer *p, const json_t *e, size_t owners)
+{
+	if (field_has(e, "added_by")) {
+		_cleanup_free_ char *ago = text_ago(p, field_int(e, "added"));
+		print_raw(p, " (put there by ");
+		print_text(p, field_text(e, "added_by"));
+		print_raw(p, " %s", ago);
+	} else {
+		print_raw(p, " (not put there by us");
+	}
+	print_raw(p, "%s)", owners ? ", but wanted as well" : "; kept");
+}
+
 static void print_element(struct printer *p, const json_t *e)
 {
 	bool present = field_bool(e, "present"), ours = field_bool(e, "ours");
@@ -79,8 +93,7 @@ static void print_element(struct printer *p, const json_t *e)
 		print_raw(p, ", and is not yet: see \"allowsyncctl sets\"");
 	}
 	if (present && !ours)
-		print_raw(
-			p, " (not put there by us%s)", owners ? ", but wanted as well" : "; kept");
+		print_stranger(p, e, owners);
 	if (present && ours && !owners)
 		print_raw(p, " (from an earlier run; leaves when the names have been answered)");
 	print_raw(p, "\n");
@@ -132,7 +145,7 @@ static void print_uncovered(struct printer *p, const json_t *u)
 	print_text(p, field_text(u, "range"));
 	print_raw(p, " (");
 	print_text(p, field_text(u, "place"));
-	print_raw(p, "), which no set here can hold: it would need flag interval\n");
+	print_raw(p, "), which no set here can hold: it needs one of bare addresses with flag interval\n");
 }
 
 /* Is it back, or wanted again? Then that it left once is no answer. */
