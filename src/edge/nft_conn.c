@@ -132,21 +132,30 @@ int nft_conn_dump(struct nft_conn *c, const struct set_id *id, const struct set_
 
 /* --- committing --- */
 
+static struct nft_commit_result unknown(struct nft_conn *c, int error)
+{
+	c->socket.unsettled = true;
+	return (struct nft_commit_result){.outcome = NFT_COMMIT_UNKNOWN, .error = error};
+}
+
 /* What the kernel said of the batch just sent. It has said all when send returns; and after a
- * generation of ours nothing more comes. */
+ * generation of ours nothing more comes. Of more failures than the socket holds the last are lost,
+ * not the first: one is enough to know that nothing was done, and where. */
 static void read_verdict(struct nft_conn *c, const struct plan *p, struct nft_commit_result *ret)
 {
 	struct nft_commit_result result = {.outcome = NFT_COMMIT_DONE};
+	bool lost = false;
 	for (;;) {
 		struct nft_msg_reader reader;
 		int r = nft_socket_receive_now(&c->socket, &reader);
 		if (r == -EAGAIN)
 			break;
+		if (r == -ENOBUFS && !lost) {
+			lost = true;
+			continue;
+		}
 		if (r < 0) {
-			/* An answer is lost, perhaps the one that says what failed. */
-			c->socket.unsettled = true;
-			*ret = (struct nft_commit_result){
-				.outcome = NFT_COMMIT_UNKNOWN, .error = -r};
+			*ret = unknown(c, -r);
 			return;
 		}
 		struct nft_msg m;
@@ -172,7 +181,8 @@ static void read_verdict(struct nft_conn *c, const struct plan *p, struct nft_co
 				result.outcome = NFT_COMMIT_STALE;
 		}
 	}
-	*ret = result;
+	/* What was lost may be the only one that says what failed. */
+	*ret = lost && result.outcome == NFT_COMMIT_DONE ? unknown(c, ENOBUFS) : result;
 }
 
 void nft_conn_commit(struct nft_conn *c, const struct plan *p, struct nft_commit_result *ret)

@@ -20,7 +20,7 @@ enum nft_commit {
 	NFT_COMMIT_DONE,    /* committed (or there was nothing to do) */
 	NFT_COMMIT_STALE,   /* ERESTART: the generation has moved on; nothing was changed */
 	NFT_COMMIT_REFUSED, /* nothing was changed; see set_index and error */
-	NFT_COMMIT_UNKNOWN, /* ENOBUFS or worse: look again */
+	NFT_COMMIT_UNKNOWN, /* an answer was lost, and none says that it failed: look again */
 };
 
 struct nft_commit_result {

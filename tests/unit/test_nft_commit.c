@@ -246,7 +246,7 @@ static void test_thousands_of_elements_arrive_whole_in_one_generation(void)
 	}
 }
 
-static void test_lost_answers_are_an_unknown_outcome_and_do_not_stay_in_the_way(void)
+static void test_more_refusals_than_the_socket_holds_are_refusals_still(void)
 {
 	CHECK(make_sets(""));
 	/* The lowest free descriptor is the one that the new connection gets. */
@@ -258,11 +258,14 @@ static void test_lost_answers_are_an_unknown_outcome_and_do_not_stay_in_the_way(
 	CHECK_INT(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least)), 0);
 	struct plan p = PLAN_NULL;
 	for (size_t i = 0; i < 200; i++)
-		add(&p, i, &set_c, "192.0.2.2");
+		add(&p, i + 7, &set_c, "192.0.2.2");
 	struct nft_commit_result r = lab_commit(small, &p);
 	plan_done(&p);
-	CHECK_INT(r.outcome, NFT_COMMIT_UNKNOWN);
-	CHECK_INT(r.error, ENOBUFS);
+	CHECK_INT(r.outcome, NFT_COMMIT_REFUSED);
+	CHECK_INT(r.error, ENOENT);
+	CHECK(r.has_set);
+	CHECK_INT(r.set_index, 7);
+	/* What was lost does not stay in the way. */
 	uint32_t generation;
 	CHECK_INT(nft_conn_generation(small, &generation), 0);
 	CHECK_INT(generation, generation_now());
@@ -271,6 +274,27 @@ static void test_lost_answers_are_an_unknown_outcome_and_do_not_stay_in_the_way(
 	CHECK_INT(lab_commit(small, &p).outcome, NFT_COMMIT_DONE);
 	plan_done(&p);
 	nft_conn_free(small);
+}
+
+static void test_an_answer_that_cannot_be_read_is_an_unknown_outcome(void)
+{
+	static const char long_answer[1 << 17];
+	int fd = dup(0), pair[2];
+	close(fd);
+	struct nft_conn *deaf;
+	CHECK_INT(nft_conn_new(&deaf), 0);
+	CHECK_INT(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
+	CHECK_INT(send(pair[1], long_answer, sizeof(long_answer), 0), sizeof(long_answer));
+	CHECK_INT(dup2(pair[0], fd), fd);
+	struct plan p = PLAN_NULL;
+	add(&p, 0, &set_a, "192.0.2.2");
+	struct nft_commit_result r = lab_commit(deaf, &p);
+	plan_done(&p);
+	CHECK_INT(r.outcome, NFT_COMMIT_UNKNOWN);
+	CHECK_INT(r.error, EMSGSIZE);
+	nft_conn_free(deaf);
+	close(pair[0]);
+	close(pair[1]);
 }
 
 static void test_without_the_capability_everything_is_refused(void)
@@ -523,7 +547,8 @@ int main(void)
 	TAP_RUN(test_a_commit_after_a_refused_one_goes_through);
 	TAP_RUN(test_only_the_generation_that_was_planned_for_is_changed);
 	TAP_RUN(test_thousands_of_elements_arrive_whole_in_one_generation);
-	TAP_RUN(test_lost_answers_are_an_unknown_outcome_and_do_not_stay_in_the_way);
+	TAP_RUN(test_more_refusals_than_the_socket_holds_are_refusals_still);
+	TAP_RUN(test_an_answer_that_cannot_be_read_is_an_unknown_outcome);
 	TAP_RUN(test_without_the_capability_everything_is_refused);
 	TAP_RUN(test_a_dump_torn_by_additions_is_taken_again);
 	TAP_RUN(test_a_dump_torn_by_deletions_is_taken_again);
