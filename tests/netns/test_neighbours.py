@@ -11,7 +11,8 @@ import lab as lab_module
 import recipes
 from rawnft import (TABLE_OWNER, TABLE_PERSIST, RawNft, add_elements, delete_elements, new_set,
                     new_table)
-from recipes import ADDR4, PORTS4, becomes, set_of
+from recipes import ADDR4, PORTS4, becomes, set_of, status
+from spaces import run
 from test_commit import ACME, begin, give
 
 LISTING = ["prlimit", "--core=0", "nft", "list", "ruleset"]
@@ -229,7 +230,9 @@ def test_of_many_troubles_in_one_batch_each_is_degraded_alone(make_lab, raw_nft)
     assert all(troubles[n] in m for n, m in said().items())
     assert {e["ALLOWSYNC_SET"] for e in daemon.events("commit-failed")} == {
         "inet theirs owned", "inet theirs owned_too", "inet brief brief"}, "the kernel refused these"
-    # It goes on so, and says nothing twice.
+    # It goes on so, and says nothing twice, however often those in trouble are looked at.
+    dumps = status(daemon)["sets"]["dumps"]
+    becomes(lambda: status(daemon)["sets"]["dumps"] >= dumps + 6, "looked again")
     for i in range(4, 7):
         give(lab, daemon, "45.1.0.2", "45.1.0.3", f"45.1.0.{i}")
         assert all(len(lab.elements(n)) == 3 for n in GOOD)
@@ -286,3 +289,52 @@ def test_a_set_that_is_recreated_all_the_time_delays_no_other(make_lab, tmp_path
     becomes(lambda: set(lab.elements("t", "busy")) == {"45.1.0.9", "45.2.0.9"}, "filled in the end")
     becomes(lambda: daemon.ctl("status").returncode == 0, "and in step")
     assert daemon.ctl("diff").returncode == 0
+
+
+# --- more errors than the socket holds
+
+NO_FORCE = """
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/socket.h>
+int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
+{
+	int (*real)(int, int, int, const void *, socklen_t);
+	*(void **)&real = dlsym(RTLD_NEXT, "setsockopt");
+	if (level == SOL_SOCKET && option == SO_RCVBUFFORCE)
+		return errno = EPERM, -1;
+	return real(fd, level, option, value, len);
+}
+"""
+
+
+@pytest.fixture
+def small_buffers(tmp_path):
+    """What a program is to run under to have netlink sockets of the default size, as in a container
+    with users of its own: its root may not have larger ones."""
+    library = tmp_path / "no-force.so"
+    run(["gcc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-x", "c", "-", "-o", str(library), "-ldl"],
+        input=NO_FORCE)
+    asan = run(["gcc", "-print-file-name=libasan.so"]).stdout.strip()
+    return ["env", f"LD_PRELOAD={asan} {library}"]
+
+
+def test_more_refusals_than_the_socket_holds_keep_no_other_set_waiting(
+        make_lab, raw_nft, small_buffers):
+    """Each of these sets is refused by a message of its own; the last of them are lost."""
+    many = [f"owned{i}" for i in range(300)]
+    lab = make_lab(cache=False, ruleset=recipes.table(f"s {ADDR4}"))
+    own_table(raw_nft(lab), *many)
+    daemon = lab.daemon(recipes.resolver() + recipes.vendors("acme")
+                        + recipes.sets(*(f"{n} acme" for n in many), table="theirs")
+                        + recipes.sets("s acme"), wrapper=small_buffers)
+    daemon.profile("acme", ACME)
+    daemon.start()
+    give(lab, daemon, "45.1.0.1", "45.1.0.2")
+    becomes(lambda: set(lab.elements("s")) == {"45.1.0.1", "45.1.0.2"}, "the others are kept")
+    becomes(lambda: len({e["ALLOWSYNC_SET"] for e in daemon.events("set-degraded")}) == len(many),
+            "each is said")
+    assert all(OWNED in e["MESSAGE"] for e in daemon.events("set-degraded"))
+    give(lab, daemon, "45.1.0.3")
+    assert set(lab.elements("s")) == {"45.1.0.3"}
+    assert len(daemon.events("set-degraded")) == len(many)
