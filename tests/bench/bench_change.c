@@ -2,8 +2,7 @@
 /* What a one-address change costs (one added, one deleted, in one transaction, somebody listening)
  * from our decision to the commit, beside a batch encoded beforehand, libnftables with a context
  * kept open, and `nft -f -` until the address is visible. In a network namespace of its own. */
-#include "core/live.h"
-#include "core/wanted.h"
+#include "core/planning.h"
 #include "edge/nft_conn.h"
 #include "raw.h"
 
@@ -30,7 +29,7 @@ enum side { SIDE_OURS, SIDE_RAW, SIDE_LIBNFTABLES, SIDE_NFT, SIDE_COUNT };
 
 struct pair {
 	struct element_key in, out;      /* what stands in the set, what does not */
-	char text[2][320];               /* there and back, for nft */
+	char text[2][512];               /* there and back, for nft */
 	_Alignas(8) uint8_t raw[2][512]; /* and as bytes */
 	size_t raw_len[2];
 };
@@ -50,6 +49,8 @@ static struct {
 	double samples[SIDE_COUNT][SAMPLES_MAX];
 	size_t counts[SIDE_COUNT];
 } b;
+static const struct planning all = {
+	.id = &b.id, .kind = &b.kind, .wanted = &b.wanted, .live = &b.live};
 
 static void drain(int fd)
 {
@@ -104,7 +105,7 @@ static void our_change(const struct pair *p, int back)
 	struct nft_commit_result r;
 	wanted_hold(&b.wanted, back ? &p->in : &p->out, &b.owner, "answer", 60);
 	wanted_release(&b.wanted, back ? &p->out : &p->in, &b.owner, "answer");
-	plan_dirty(&plan, 0, &b.id, &b.kind, &b.wanted, &b.live);
+	plan_dirty(&plan, &all);
 	nft_conn_commit(b.conn, &plan, &r);
 	errno = r.error;
 	if (r.outcome != NFT_COMMIT_DONE || plan_change_count(&plan) != 2 || r.generation == 0)
@@ -244,7 +245,7 @@ static void fill(uint32_t count)
 	}
 	struct plan plan = PLAN_NULL;
 	struct nft_commit_result r;
-	plan_dirty(&plan, 0, &b.id, &b.kind, &b.wanted, &b.live);
+	plan_dirty(&plan, &all);
 	nft_conn_commit(b.conn, &plan, &r);
 	if (r.outcome != NFT_COMMIT_DONE)
 		die("load");

@@ -38,8 +38,11 @@ static inline void sim_commit(void)
 		return;
 	sim.commit_again_ms = 0;
 	for (size_t i = 0; i < SIM_SETS; i++)
-		plan_dirty(&p, i, &sim.sets[i].id, &sim.sets[i].kind, &sim.sets[i].wanted,
-			&sim.sets[i].live);
+		plan_dirty(&p, &(struct planning){.set_index = i,
+				       .id = &sim.sets[i].id,
+				       .kind = &sim.sets[i].kind,
+				       .wanted = &sim.sets[i].wanted,
+				       .live = &sim.sets[i].live});
 	if (!plan_is_empty(&p) && random_below(1000) < sim.failing_commits) {
 		sim.commit_again_ms = sim.now + SIM_COMMIT_RETRY_MS;
 		plan_done(&p);

@@ -113,11 +113,10 @@ static inline bool sim_may(const struct sim_claim *c)
 static inline void sim_check_delete(size_t set_index, const struct element_key *key)
 {
 	const struct sim_set *s = &sim.sets[set_index];
-	uint8_t protocol;
-	uint16_t port;
-	struct addr a;
+	struct element_value v;
 
-	CHECK(element_key_decode(&s->kind, key, &a, &protocol, &port));
+	CHECK(element_key_decode(&s->kind, key, &v));
+	struct addr a = v.addr.first;
 	for (size_t i = 0; i < sim.static_count; i++)
 		CHECK(sim.statics[i].set_index != set_index || !addr_eq(&sim.statics[i].addr, &a));
 	for (size_t i = 0; i < sim.count; i++) {

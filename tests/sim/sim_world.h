@@ -3,6 +3,7 @@
 /* A scripted DNS, with a cache before it, and sets that behave as the kernel's. */
 #include "core/live.h"
 #include "core/names.h"
+#include "core/planning.h"
 #include "core/wanted.h"
 
 #include "random.h"
@@ -135,7 +136,8 @@ static inline struct addr sim_addr(enum family f, unsigned number)
 static inline size_t sim_keys(
 	const struct sim_set *s, const struct addr *a, struct element_key *ret)
 {
-	return element_expand(&s->kind, a, sim_services, ARRAY_LEN(sim_services), ret);
+	return element_expand(
+		&s->kind, &(struct addr_range){*a, *a}, sim_services, ARRAY_LEN(sim_services), ret);
 }
 
 static inline struct sim_element *sim_find(size_t set_index, const struct element_key *key)

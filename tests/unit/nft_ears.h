@@ -22,6 +22,14 @@ static struct {
 	char process[64];
 } told;
 
+static inline void append_key(struct strbuf *b, char before, const struct element_key *key)
+{
+	if (key->len)
+		strbuf_append_char(b, before);
+	for (size_t i = 0; i < key->len; i++)
+		strbuf_appendf(b, "%02x", key->bytes[i]);
+}
+
 static inline void on_notice(void *userdata, const struct nft_notice *n)
 {
 	static const char *const names[] = {"+", "-", "set", "table", "rule", "end", "lost"};
@@ -50,12 +58,13 @@ static inline void on_notice(void *userdata, const struct nft_notice *n)
 	if (n->set)
 		strbuf_appendf(b, " %s", n->set);
 	if (n->kind == NFT_NOTICE_ADDED || n->kind == NFT_NOTICE_DELETED) {
-		strbuf_append(b, " ");
-		for (size_t i = 0; i < n->element.key.len; i++)
-			strbuf_appendf(b, "%02x", n->element.key.bytes[i]);
-		strbuf_append(b, n->strange ? "strange" : "");
-		strbuf_append(b, n->element.ours ? " ours" : "");
-		strbuf_append(b, n->element.expires ? " expires" : "");
+		append_key(b, ' ', &n->entry.key);
+		append_key(b, '-', &n->entry.last);
+		strbuf_append(b, n->strange ? " strange" : "");
+		strbuf_append(b, n->entry.is_end ? " end" : "");
+		strbuf_append(b, n->entry.is_open ? " open" : "");
+		strbuf_append(b, n->entry.ours ? " ours" : "");
+		strbuf_append(b, n->entry.expires ? " expires" : "");
 	}
 	if (n->portid && n->portid == nft_conn_portid(conn))
 		strbuf_append(b, " (own)");

@@ -72,52 +72,49 @@ static void keys_compare_by_length_and_bytes(void)
 
 static void keys_decode_to_what_they_were_made_of(void)
 {
-	struct addr v6 = addr("2001:db8::7"), a;
+	struct addr v6 = addr("2001:db8::7");
 	struct element_key key = element_key_service(&v6, IPPROTO_UDPLITE, 10001);
-	uint8_t protocol;
-	uint16_t port;
+	struct element_value v;
 
-	CHECK(element_key_decode(&ports6, &key, &a, &protocol, &port));
-	CHECK(addr_eq(&a, &v6));
-	CHECK_INT(protocol, IPPROTO_UDPLITE);
-	CHECK_INT(port, 10001);
+	CHECK(element_key_decode(&ports6, &key, &v));
+	CHECK(addr_eq(&v.addr.first, &v6) && addr_eq(&v.addr.last, &v6));
+	CHECK(v.protocol_first == IPPROTO_UDPLITE && v.protocol_last == IPPROTO_UDPLITE);
+	CHECK(v.port_first == 10001 && v.port_last == 10001);
 
 	key = element_key_addr(&v6);
-	CHECK(element_key_decode(&plain6, &key, &a, &protocol, &port));
-	CHECK(addr_eq(&a, &v6));
-	CHECK_INT(protocol, 0);
-	CHECK_INT(port, 0);
+	CHECK(element_key_decode(&plain6, &key, &v));
+	CHECK(addr_eq(&v.addr.first, &v6) && addr_eq(&v.addr.last, &v6));
+	CHECK(!v.protocol_first && !v.protocol_last);
+	CHECK(!v.port_first && !v.port_last);
 }
 
 static void keys_of_another_kind_do_not_decode(void)
 {
-	struct addr v4 = addr("192.0.2.1"), v6 = addr("::1"), a = {0};
+	struct addr v4 = addr("192.0.2.1"), v6 = addr("::1");
 	struct element_key plain = element_key_addr(&v4), long_one = element_key_addr(&v6);
 	struct element_key with_port = element_key_service(&v4, IPPROTO_TCP, 1);
-	uint8_t protocol = 9;
-	uint16_t port = 9;
+	struct element_value v = {.protocol_first = 9, .port_last = 9};
 
-	CHECK(!element_key_decode(&plain6, &plain, &a, &protocol, &port));
-	CHECK(!element_key_decode(&plain4, &long_one, &a, &protocol, &port));
-	CHECK(!element_key_decode(&plain4, &with_port, &a, &protocol, &port));
-	CHECK(!element_key_decode(&ports4, &plain, &a, &protocol, &port));
-	CHECK(!element_key_decode(&ports6, &with_port, &a, &protocol, &port));
-	CHECK(!element_key_decode(&unseen, &plain, &a, &protocol, &port));
-	CHECK(protocol == 9 && port == 9); /* written only on success */
+	CHECK(!element_key_decode(&plain6, &plain, &v));
+	CHECK(!element_key_decode(&plain4, &long_one, &v));
+	CHECK(!element_key_decode(&plain4, &with_port, &v));
+	CHECK(!element_key_decode(&ports4, &plain, &v));
+	CHECK(!element_key_decode(&ports6, &with_port, &v));
+	CHECK(!element_key_decode(&unseen, &plain, &v));
+	CHECK(v.protocol_first == 9 && v.port_last == 9); /* written only on success */
 }
 
 static void dirty_padding_does_not_pass_for_the_key_it_looks_like(void)
 {
 	static const unsigned padding[] = {5, 6, 7, 10, 11};
-	struct addr v4 = addr("192.0.2.1"), a;
+	struct addr v4 = addr("192.0.2.1");
 	char text[ELEMENT_TEXT_SIZE];
-	uint8_t protocol;
-	uint16_t port;
+	struct element_value v;
 
 	for (size_t i = 0; i < sizeof(padding) / sizeof(*padding); i++) {
 		struct element_key key = element_key_service(&v4, IPPROTO_TCP, 443);
 		key.bytes[padding[i]] = 1;
-		CHECK(!element_key_decode(&ports4, &key, &a, &protocol, &port));
+		CHECK(!element_key_decode(&ports4, &key, &v));
 		CHECK(strncmp(element_key_format(&ports4, &key, text), "0x", 2) == 0);
 	}
 }
@@ -161,6 +158,7 @@ static void longest_texts_fit(void)
 
 	CHECK_STR(element_key_format(&ports6, &key, text),
 		"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff . udplite . 65535");
+	key.len = ELEMENT_KEY_MAX;
 	memset(key.bytes, 0xff, sizeof(key.bytes));
 	CHECK_INT(strlen(element_key_format(&ports6, &key, text)), 2 + 2 * ELEMENT_KEY_MAX);
 	CHECK_STR(element_key_format(
@@ -218,14 +216,14 @@ static const char *expand(const struct set_kind *kind, const char *address, cons
 	char list[256], element[ELEMENT_TEXT_SIZE], *rest = list, *one;
 	struct element_key keys[SET_PORTS_MAX];
 	struct service parsed[8];
-	struct addr a = addr(address);
+	struct addr_range r = {addr(address), addr(address)};
 	size_t count = 0, len = 0;
 
 	snprintf(list, sizeof(list), "%s", services);
 	while ((one = strsep(&rest, " ")) && *one)
 		parsed[count++] = service(one);
 	text[0] = '\0';
-	size_t n = element_expand(kind, &a, parsed, count, keys);
+	size_t n = element_expand(kind, &r, parsed, count, keys);
 	for (size_t i = 0; i < n; i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? ", " : "",
 			element_key_format(kind, &keys[i], element));
@@ -274,12 +272,12 @@ static void sixteen_ports_fit_and_seventeen_give_none(void)
 {
 	struct service services[] = {service("tcp/1-15"), service("udp/1"), service("udp/2")};
 	struct element_key keys[SET_PORTS_MAX];
-	struct addr a = addr("192.0.2.1");
+	struct addr_range a = {addr("192.0.2.1"), addr("192.0.2.1")};
 
 	CHECK_INT(element_expand(&ports4, &a, services, 2, keys), 16);
-	CHECK_INT(element_ports_in_all(services, 2), 16);
+	CHECK_INT(element_ports_in_all(&ports4, services, 2), 16);
 	CHECK_INT(element_expand(&ports4, &a, services, 3, keys), 0);
-	CHECK_INT(element_ports_in_all(services, 3), 17);
+	CHECK_INT(element_ports_in_all(&ports4, services, 3), 17);
 	CHECK_INT(element_expand(&plain4, &a, services, 3, keys), 1);
 }
 
@@ -288,9 +286,9 @@ static void counting_ports_ends_at_one_too_many(void)
 	struct service all[] = {service("udp/1-65535"), service("tcp/1-65535")};
 	struct service doubled[] = {service("tcp/1-16"), service("tcp/1-16"), service("icmp/1")};
 
-	CHECK_INT(element_ports_in_all(all, 2), SET_PORTS_MAX + 1);
-	CHECK_INT(element_ports_in_all(doubled, 3), 16);
-	CHECK_INT(element_ports_in_all(NULL, 0), 0);
+	CHECK_INT(element_ports_in_all(&ports4, all, 2), SET_PORTS_MAX + 1);
+	CHECK_INT(element_ports_in_all(&ports4, doubled, 3), 16);
+	CHECK_INT(element_ports_in_all(&ports4, NULL, 0), 0);
 }
 
 static void refusals_say_why(void)

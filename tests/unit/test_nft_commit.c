@@ -88,11 +88,12 @@ static void test_what_is_there_already_makes_no_generation(void)
 	int listener = lab_listen();
 	uint32_t before = generation_now();
 	struct plan p = PLAN_NULL;
-	add(&p, 0, &set_a, "192.0.2.1");
-	p.sets[0].renews = true;
+	struct element_key there = lab_key("192.0.2.1");
+	plan_renew(plan_for_set(&p, 0, &set_a, &v4), &there);
 	struct nft_commit_result r = lab_commit(conn, &p);
+	plan_done(&p);
 	/* Who did not expect it there must look first: it may be somebody else's. */
-	p.sets[0].renews = false;
+	add(&p, 0, &set_a, "192.0.2.1");
 	struct nft_commit_result unexpected = lab_commit(conn, &p);
 	plan_done(&p);
 	struct lab_news n = lab_hear(listener);

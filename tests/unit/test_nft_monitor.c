@@ -56,21 +56,34 @@ static void test_concatenated_keys_come_as_the_kernel_holds_them(void)
 	CHECK_STR(heard(), "- ip t s 0a0000010600000001bb0000\nend\n");
 }
 
-static void test_ranges_maps_and_long_keys_are_strange(void)
+static void test_maps_and_long_keys_are_strange(void)
 {
 	fresh("table inet t {\n"
-	      "set i { type ipv4_addr; flags interval; }\n"
-	      "set p { type ipv4_addr . inet_service; flags interval; }\n"
 	      "set l { type ipv6_addr . ipv6_addr; }\n"
 	      "map m { type ipv4_addr : mark; }\n}");
 	CHECK(lab_nft("add element inet t l { fd00::1 . fd00::2 }"));
 	CHECK_STR(heard(), "+ inet t l strange\nend\n");
 	CHECK(lab_nft("add element inet t m { 10.0.0.1 : 7 }"));
 	CHECK_STR(heard(), "+ inet t m strange\nend\n");
+}
+
+/* nft puts an end at 0 into a set where nothing begins there. */
+static void test_ranges_come_as_two_entries_and_boxes_with_their_last_key(void)
+{
+	fresh("table inet t {\n"
+	      "set i { type ipv4_addr; flags interval; }\n"
+	      "set p { type ipv4_addr . inet_service; flags interval; }\n}");
 	CHECK(lab_nft("add element inet t p { 10.0.0.0/24 . 443 }"));
-	CHECK_STR(heard(), "+ inet t p strange\nend\n");
-	CHECK(lab_nft("add element inet t i { 10.0.0.0/24 }"));
-	CHECK(strstr(heard(), "+ inet t i strange\n"));
+	CHECK_STR(heard(), "+ inet t p 0a00000001bb0000-0a0000ff01bb0000\nend\n");
+	CHECK(lab_nft("delete element inet t p { 10.0.0.0/24 . 443 }"));
+	CHECK_STR(heard(), "- inet t p 0a00000001bb0000-0a0000ff01bb0000\nend\n");
+	CHECK(lab_nft("add element inet t i { 10.0.0.0/24 comment \"allowsyncd\" }"));
+	CHECK_STR(heard(), "+ inet t i 00000000 end\n+ inet t i 0a000000 ours\n"
+			   "+ inet t i 0a000100 end\nend\n");
+	CHECK(lab_nft("add element inet t i { 255.0.0.0/8 }"));
+	CHECK_STR(heard(), "+ inet t i ff000000 open\nend\n");
+	CHECK(lab_nft("delete element inet t i { 10.0.0.0/24 }"));
+	CHECK_STR(heard(), "- inet t i 0a000000 ours\n- inet t i 0a000100 end\nend\n");
 }
 
 static void test_a_flushed_set_tells_of_each_element(void)
@@ -347,7 +360,8 @@ int main(void)
 	TAP_RUN(test_only_the_tag_makes_an_element_ours);
 	TAP_RUN(test_a_timeout_is_told_however_it_came);
 	TAP_RUN(test_concatenated_keys_come_as_the_kernel_holds_them);
-	TAP_RUN(test_ranges_maps_and_long_keys_are_strange);
+	TAP_RUN(test_maps_and_long_keys_are_strange);
+	TAP_RUN(test_ranges_come_as_two_entries_and_boxes_with_their_last_key);
 	TAP_RUN(test_a_flushed_set_tells_of_each_element);
 	TAP_RUN(test_what_goes_with_its_table_is_told_but_no_element);
 	TAP_RUN(test_a_deleted_set_and_a_deleted_rule_are_told);

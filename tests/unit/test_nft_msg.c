@@ -117,10 +117,12 @@ static void test_deletes_come_before_adds_between_the_fences(void)
 	CHECK_INT(m[2].flags, NLM_F_REQUEST);
 	CHECK_INT(m[3].elements, 1);
 	CHECK_INT(m[3].flags, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL);
-	s->renews = true;
+	/* What is there already is no error for a renewal. */
+	plan_renew(s, &(struct element_key){4, {192, 0, 2, 3}});
 	CHECK_INT(nft_msg_batch_encode(&b, &p, 100), 0);
-	batch_look(&b, m, 8);
-	CHECK_INT(m[3].flags, NLM_F_REQUEST | NLM_F_CREATE);
+	CHECK_INT(batch_look(&b, m, 8), 6);
+	CHECK_INT(m[4].type, NFT_TYPE(NFT_MSG_NEWSETELEM));
+	CHECK_INT(m[4].flags, NLM_F_REQUEST | NLM_F_CREATE);
 	nft_msg_batch_done(&b);
 	plan_done(&p);
 }

@@ -129,14 +129,14 @@ static void test_each_element_of_a_list_is_told_and_long_keys_are_strange(void)
 	struct nlmsghdr *h = named(NFT_MSG_NEWSETELEM);
 	struct nlattr *list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
 	put_key(h, 4);
-	put_key(h, ELEMENT_KEY_MAX);
+	put_key(h, ELEMENT_KEY_PART_MAX);
 	mnl_attr_nest_end(h, list);
 	CHECK_INT(decode(h), 0);
 	CHECK_INT(told.count, 2);
 	CHECK(!told.last.strange);
-	CHECK_INT(told.last.element.key.len, ELEMENT_KEY_MAX);
+	CHECK_INT(told.last.entry.key.len, ELEMENT_KEY_PART_MAX);
 
-	static const size_t strange[] = {0, ELEMENT_KEY_MAX + 1, 64};
+	static const size_t strange[] = {0, ELEMENT_KEY_PART_MAX + 1, 64};
 	for (size_t i = 0; i < 3; i++) {
 		h = named(NFT_MSG_DELSETELEM);
 		list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
@@ -145,7 +145,7 @@ static void test_each_element_of_a_list_is_told_and_long_keys_are_strange(void)
 		CHECK_INT(decode(h), 0);
 		CHECK_INT(told.count, 1);
 		CHECK(told.last.strange);
-		CHECK_INT(told.last.element.key.len, 0);
+		CHECK_INT(told.last.entry.key.len, 0);
 	}
 }
 
