@@ -208,8 +208,9 @@ static bool take_result(const struct sync *s, struct world *w, const struct plan
 			if (set->plan_all || set->wanted.dirty_count)
 				committed(s, w, set, part, result->generation, now_ms);
 		} else if (result->has_set && result->outcome == NFT_COMMIT_REFUSED) {
-			if (result->set_index == i)
-				refused(s, w, set, result->error, now_ms);
+			int error = part ? result->set_errors[part - p->sets] : 0;
+			if (error)
+				refused(s, w, set, error, now_ms);
 			more = true;
 		} else if (part) {
 			refused(s, w, set, result->error ? result->error : ERESTART, now_ms);
@@ -264,9 +265,9 @@ static enum nft_commit commit_piece(
 				now_ms);
 	} else if (r.outcome != NFT_COMMIT_STALE) {
 		for (size_t i = 0; i < p->count; i++) {
-			if (!r.has_set || r.set_index == p->sets[i].set_index)
-				refused(s, w, &w->sets[p->sets[i].set_index],
-					r.error ? r.error : EIO, now_ms);
+			int error = r.has_set ? r.set_errors[i] : r.error ? r.error : EIO;
+			if (error)
+				refused(s, w, &w->sets[p->sets[i].set_index], error, now_ms);
 		}
 	}
 	return r.outcome;

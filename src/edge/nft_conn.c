@@ -9,6 +9,7 @@
 #include "edge/nft_socket.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum {
 	BATCH_KEEP = 1 << 18,
@@ -20,6 +21,8 @@ struct nft_conn {
 	struct nft_msg_batch batch;
 	uint64_t dumps, commits;
 	bool probed, renews;
+	int *set_errors; /* of the last batch's sets */
+	size_t set_errors_capacity;
 };
 
 int nft_conn_new(struct nft_conn **ret)
@@ -40,6 +43,7 @@ struct nft_conn *nft_conn_free(struct nft_conn *c)
 		return NULL;
 	nft_socket_close(&c->socket);
 	nft_msg_batch_done(&c->batch);
+	free(c->set_errors);
 	free(c);
 	return NULL;
 }
@@ -138,6 +142,35 @@ static struct nft_commit_result unknown(struct nft_conn *c, int error)
 	return (struct nft_commit_result){.outcome = NFT_COMMIT_UNKNOWN, .error = error};
 }
 
+static void clear_set_errors(struct nft_conn *c, size_t count)
+{
+	if (c->set_errors_capacity < count) {
+		c->set_errors = xreallocarray(c->set_errors, count, sizeof(*c->set_errors));
+		c->set_errors_capacity = count;
+	}
+	memset(c->set_errors, 0, count * sizeof(*c->set_errors));
+}
+
+/* The first failure of a set's message counts, for the set and as a rule for the batch. */
+static void take_error(struct nft_conn *c, const struct plan *p, const struct nft_msg *m,
+	struct nft_commit_result *result)
+{
+	size_t set;
+	bool has_set = nft_msg_batch_find(&c->batch, m->seq, &set);
+
+	if (has_set && !c->set_errors[set])
+		c->set_errors[set] = m->error;
+	if (result->outcome == NFT_COMMIT_DONE || (has_set && !result->has_set)) {
+		result->outcome = NFT_COMMIT_REFUSED;
+		result->error = m->error;
+		result->has_set = has_set;
+		result->set_index = has_set ? p->sets[set].set_index : 0;
+		result->set_errors = c->set_errors;
+	}
+	if (m->seq == c->batch.first_seq && m->error == ERESTART)
+		result->outcome = NFT_COMMIT_STALE;
+}
+
 /* What the kernel said of the batch just sent. It has said all when send returns; and after a
  * generation of ours nothing more comes. Of more failures than the socket holds the last are lost,
  * not the first: one is enough to know that nothing was done, and where. */
@@ -145,6 +178,7 @@ static void read_verdict(struct nft_conn *c, const struct plan *p, struct nft_co
 {
 	struct nft_commit_result result = {.outcome = NFT_COMMIT_DONE};
 	bool lost = false;
+	clear_set_errors(c, p->count);
 	for (;;) {
 		struct nft_msg_reader reader;
 		int r = nft_socket_receive_now(&c->socket, &reader);
@@ -167,18 +201,8 @@ static void read_verdict(struct nft_conn *c, const struct plan *p, struct nft_co
 				*ret = result;
 				return;
 			}
-			if (m.kind != NFT_MSG_KIND_ERROR || m.error == 0)
-				continue;
-			size_t set;
-			bool has_set = nft_msg_batch_find(&c->batch, m.seq, &set);
-			if (result.outcome == NFT_COMMIT_DONE || (has_set && !result.has_set)) {
-				result.outcome = NFT_COMMIT_REFUSED;
-				result.error = m.error;
-				result.has_set = has_set;
-				result.set_index = has_set ? p->sets[set].set_index : 0;
-			}
-			if (m.seq == c->batch.first_seq && m.error == ERESTART)
-				result.outcome = NFT_COMMIT_STALE;
+			if (m.kind == NFT_MSG_KIND_ERROR && m.error != 0)
+				take_error(c, p, &m, &result);
 		}
 	}
 	/* What was lost may be the only one that says what failed. */
