@@ -87,7 +87,7 @@ void plan_dirty(struct plan *p, const struct planning *in)
 			continue;
 		}
 		const struct live_element *e = live_find(in->live, key);
-		if (e && e->ours)
+		if (e && (e->ours || in->remove_foreign))
 			planning_delete(&t, key);
 	}
 	fit(&t);

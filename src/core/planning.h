@@ -20,8 +20,9 @@ struct planning {
 	/* Elements of ours that nobody wants are deleted. Else only when they are dirty: after a
 	 * start they wait until DNS has spoken. */
 	bool delete_unowned;
-	/* plan_whole(): what is not ours is deleted where nobody wants it. What is wanted whole
-	 * stays as it is: to delete and add a key in one batch may let a packet miss it. */
+	/* What is not ours is deleted where nobody wants it: by plan_whole() all of it, by
+	 * plan_dirty() what somebody let go. What is wanted whole stays as it is: to delete and add a
+	 * key in one batch may let a packet miss it. */
 	bool remove_foreign;
 };
 

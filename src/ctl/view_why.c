@@ -145,7 +145,8 @@ static void print_uncovered(struct printer *p, const json_t *u)
 	print_text(p, field_text(u, "range"));
 	print_raw(p, " (");
 	print_text(p, field_text(u, "place"));
-	print_raw(p, "), which no set here can hold: it needs one of bare addresses with flag interval\n");
+	print_raw(p, "), which no set here can hold: it needs one of bare addresses with flag "
+		     "interval\n");
 }
 
 /* Is it back, or wanted again? Then that it left once is no answer. */

@@ -181,17 +181,33 @@ static const struct owner *cause_of_add(
 	return in.want ? in.want->owners[0] : NULL;
 }
 
-/* Through whom it goes: whoever let go of it, or of something in it. NULL: nobody did. */
-static const struct dirty_key *cause_of_delete(
-	const struct wanted *w, const struct element_key *key)
+/* Through whom it goes: whoever let go of it. A range also goes when something in it was let go, or
+ * when another piece takes its place, because of what came beside it. */
+struct cause {
+	const struct owner *owner; /* NULL: nobody's any more */
+	const char *why;           /* NULL: not known */
+	uint64_t missing_ms;
+	bool stays; /* it only changes its shape: what is in it is wanted still */
+};
+
+static struct cause cause_of_delete(const struct wanted *w, const struct element_key *key)
 {
 	const struct dirty_key *d = wanted_find_dirty(w, key);
+	struct in_range in = {.wanted = w};
 
-	for (size_t i = 0; w->ranged && !d && i < w->dirty_count; i++) {
-		if (w->dirty[i].key.len == key->len && range_place(&w->dirty[i].key, key) == 0)
-			d = &w->dirty[i];
+	if (w->ranged && !d) {
+		for (size_t i = 0; !d && i < w->dirty_count; i++) {
+			const struct element_key *k = &w->dirty[i].key;
+			if (k->len == key->len && range_place(k, key) == 0 && !wanted_find(w, k))
+				d = &w->dirty[i];
+		}
+		wanted_each_in(w, key, take_want, &in);
 	}
-	return d;
+	if (d)
+		return (struct cause){d->cause, d->reason, d->missing_ms, false};
+	if (in.want)
+		return (struct cause){in.want->owners[0], "reshaped", 0, true};
+	return (struct cause){0};
 }
 
 void changes_tell(const struct sync *s, const struct world *w, const struct world_set *set,
@@ -213,17 +229,18 @@ void changes_tell(const struct sync *s, const struct world *w, const struct worl
 	}
 	for (size_t i = 0; i < committed->delete_count; i++) {
 		const struct element_key *key = &committed->deletes[i];
-		const struct dirty_key *d = cause_of_delete(&set->wanted, key);
+		struct cause cause = cause_of_delete(&set->wanted, key);
 		const struct live_element *e = live_find(&set->live, key);
 		bool foreign = e && !e->ours;
-		struct group *g = group_for(&groups, foreign ? &others : d ? d->cause : NULL);
-		g->why_removed = foreign ? "foreign" : d ? d->reason : unowned_reason(set);
+		struct group *g = group_for(&groups, foreign ? &others : cause.owner);
+		g->why_removed = foreign ? "foreign" : cause.why ? cause.why : unowned_reason(set);
 		if (!element_key_decode(&set->kind, key, &v))
 			continue;
 		element_key_format(&set->kind, key, text);
 		put(&g->removed, &g->removed_short, &g->removed_count, &g->last_removed, '-', text,
 			&v.addr);
-		remember(s, set, g, text, &v.addr, d ? d->missing_ms : 0, now_ms);
+		if (!cause.stays)
+			remember(s, set, g, text, &v.addr, cause.missing_ms, now_ms);
 	}
 	for (size_t i = 0; i < groups.count; i++)
 		tell_group(s, w, set, groups.items[i], generation);

@@ -187,14 +187,30 @@ static json_t *show_elements(const struct world *w, const struct show_context *c
 	return list;
 }
 
-static json_t *show_left(const struct show_context *c, const struct why_question *q)
+/* Of a range that went, this address may be in what took its place. */
+static bool is_there(const struct world *w, const char *set_text, const struct addr *a)
+{
+	const struct world_set *set = world_set_find(w, set_text);
+	struct element_value v = {.addr = {*a, *a}};
+
+	if (!set || !set->live.ranged || set->kind.family != (enum family)a->family)
+		return false;
+	struct element_key key = element_key_encode(&set->kind, &v);
+	return live_find_covering(&set->live, &set->kind, &key);
+}
+
+static json_t *show_left(
+	const struct world *w, const struct show_context *c, const struct why_question *q)
 {
 	json_t *list = json_array();
 	const struct removal *r;
 	const struct addr *a;
 
 	for (size_t i = 0; (r = history_get(c->history, i)); i++) {
-		if (!asks_in(q, &r->addr, &a) && !(q->name && str_eq(r->name, q->name)))
+		bool asked = asks_in(q, &r->addr, &a);
+		if (!asked && !(q->name && str_eq(r->name, q->name)))
+			continue;
+		if (asked && is_there(w, r->set, a))
 			continue;
 		json_t *json = json_object();
 		show_put_text(json, "set", r->set);
@@ -274,6 +290,6 @@ struct json_t *why_answer(
 	json_object_set_new(json, "addresses", addresses);
 	json_object_set_new(json, "elements", elements);
 	json_object_set_new(json, "uncovered", show_uncovered(w, q));
-	json_object_set_new(json, "left", show_left(c, q));
+	json_object_set_new(json, "left", show_left(w, c, q));
 	return json;
 }
