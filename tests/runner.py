@@ -128,12 +128,14 @@ def c_tests(build):
     return tests
 
 
-def run_c(build, selected, count):
+def run_c(build, selected, extended, count):
     tests = [t for t in c_tests(build) if selected(t["suite"], t["name"])]
 
     def one(t):
-        env = dict(t["env"], **(SANITIZERS if build == "asan" else {}))
-        return run(t["cmd"], (t["timeout"] or 60) * (2 if build == "asan" else 1), env, t["workdir"] or build_dir(build))
+        env = dict(t["env"], **(SANITIZERS if build == "asan" else {}),
+                   ALLOWSYNCD_EXTENDED="1" if extended else "")
+        seconds = (t["timeout"] or 60) * (2 if build == "asan" else 1) * (20 if extended else 1)
+        return run(t["cmd"], seconds, env, t["workdir"] or build_dir(build))
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for t, (status, out) in zip(tests, pool.map(one, tests)):
@@ -280,7 +282,7 @@ def main():
     programs = ["src/allowsyncd", "src/allowsyncctl"] if only_py else []
     built = [b for b in builds if make(b, count, programs)]
     for b in built if not only_py and not only_lint else []:
-        n = run_c(b, selected, count)
+        n = run_c(b, selected, args.extended, count)
         for s in C_SUITES:
             if s in what and not any(t["suite"] == s for t in c_tests(b)):
                 count.add(f"{b} {s}", "failed", "the suite has no test")

@@ -27,6 +27,8 @@ static bool make_element(
 			return false;
 		memcpy(made.key.bytes + len, last->bytes, len);
 		made.key.len = (uint8_t)(2 * len);
+		/* We put single keys there only: whoever made this only copied our comment. */
+		made.ours = made.ours && element_key_eq(&e->key, last);
 	}
 	if (!element_key_decode(kind, &made.key, &unused))
 		return false;
