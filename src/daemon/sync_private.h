@@ -1,7 +1,21 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files of sync share: sync.c plans and commits, sync_look.c looks, sync_tell.c says. */
+/* What the files of sync share: sync.c plans, sync_commit.c commits, sync_look.c looks, sync_tell.c
+ * says. */
 #include "daemon/sync.h"
+
+struct plan;
+struct planning;
+
+struct planning sync_planning_of(const struct world_set *set);
+/* Adds what the set needs: `all`, or because of its dirty keys. */
+void sync_plan_one(struct plan *p, const struct world_set *set, bool all);
+/* Commits until every set is in step, or is to be looked at again. */
+void sync_commit_turn(struct sync *s, struct world *w, uint64_t now_ms);
+/* Gives our elements their timeout anew where that is due; of paused sets as well: what stands
+ * there is to stay. After the commits of the turn, so that what is renewed is what should be there.
+ */
+void sync_renew_turn(struct sync *s, struct world *w, uint64_t now_ms);
 
 /* One event about that set, at its place in the configuration. */
 void sync_tell_set(const struct sync *s, const struct world *w, const struct world_set *set,
