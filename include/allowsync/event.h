@@ -46,8 +46,8 @@ struct event {
 	const char *set;             /* "inet filter voip4" */
 	const char *added, *removed; /* elements in nft's syntax, separated by ", " */
 	uint32_t ttl_s;
-	const char *reason;  /* "answer", "linger", "reload", "release", "refill", "reshaped", ... */
-	const char *result;  /* an outcome: "timeout", "nxdomain", ... */
+	const char *reason; /* "answer", "linger", "reload", "release", "refill", "reshaped", ... */
+	const char *result; /* an outcome: "timeout", "nxdomain", ... */
 	uint32_t generation; /* of nf_tables, after the commit; 0: unknown */
 	const char *config;  /* digest in force */
 	const char *file;    /* configuration place */

@@ -21,8 +21,8 @@ struct planning {
 	 * start they wait until DNS has spoken. */
 	bool delete_unowned;
 	/* What is not ours is deleted where nobody wants it: by plan_whole() all of it, by
-	 * plan_dirty() what somebody let go. What is wanted whole stays as it is: to delete and add a
-	 * key in one batch may let a packet miss it. */
+	 * plan_dirty() what somebody let go. What is wanted whole stays as it is: to delete and add
+	 * a key in one batch may let a packet miss it. */
 	bool remove_foreign;
 };
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From wanted sets to the kernel's. */
+#include "daemon/sync.h"
+
 #include "core/planning.h"
 #include "daemon/refresh.h"
 #include "daemon/sync_private.h"

@@ -28,8 +28,9 @@ struct nft_commit_result {
 	int error;    /* REFUSED, UNKNOWN: errno */
 	bool has_set; /* REFUSED: which set's message it was; the first one, with `error` */
 	size_t set_index;
-	/* REFUSED, and has_set: for each of the plan's sets what was said of it, an errno or 0; valid
-	 * until the next commit. The kernel goes on after a failure, so as a rule all are known. */
+	/* REFUSED, and has_set: for each of the plan's sets what was said of it, an errno or 0;
+	 * valid until the next commit. The kernel goes on after a failure, so as a rule all are
+	 * known. */
 	const int *set_errors;
 	/* DONE: the one this commit made, told by the kernel in the same breath; that of now, when
 	 * the commit had no effect. 0: nothing was sent, or it could not be read. */
