@@ -2,31 +2,7 @@
 /* Key by key; sets of address ranges are in planning_ranges.c. */
 #include "core/planning.h"
 
-#include "base/mem.h"
 #include "core/planning_parts.h"
-
-static struct plan_set *open_set(struct planning_part *t)
-{
-	if (!t->set)
-		t->set = plan_for_set(t->plan, t->in->set_index, t->in->id, t->in->kind);
-	return t->set;
-}
-
-void planning_add(struct planning_part *t, const struct element_key *key)
-{
-	plan_add(open_set(t), key);
-}
-
-void planning_delete(struct planning_part *t, const struct element_key *key)
-{
-	plan_delete(open_set(t), key);
-}
-
-void planning_keep(struct planning_part *t, const struct live_element *e)
-{
-	if (e->expires != (t->in->kind->fuse_ms > 0))
-		plan_renew(open_set(t), &e->key);
-}
 
 static void want_key(struct planning_part *t, const struct element_key *key)
 {
@@ -38,46 +14,13 @@ static void want_key(struct planning_part *t, const struct element_key *key)
 		planning_keep(t, e);
 }
 
-/* What takes the place of something that goes, even if it is larger, comes first. */
-static bool replaces_some(const struct planning_part *t, const struct element_key *key)
-{
-	return t->in->live->ranged && ranges_overlapping(&t->in->live->order, key);
-}
-
-/* Leaves out what would not fit. */
-static void fit(struct planning_part *t)
-{
-	struct plan_set *s = t->set;
-	size_t size = t->in->kind->size, kept = 0;
-
-	if (!s || !size || !s->add_count)
-		return;
-	size_t stay = live_count(t->in->live) - s->delete_count;
-	size_t room = size > stay ? size - stay : 0;
-	if (s->add_count <= room)
-		return;
-	struct element_key *adds = s->adds;
-	size_t count = s->add_count;
-	s->adds = xcalloc(count, sizeof(*adds));
-	s->add_capacity = count;
-	for (int first = 1; first >= 0; first--) {
-		for (size_t i = 0; i < count && kept < room; i++) {
-			if (replaces_some(t, &adds[i]) == (bool)first)
-				s->adds[kept++] = adds[i];
-		}
-	}
-	s->add_count = kept;
-	s->left_out = count - kept;
-	free(adds);
-}
-
 void plan_dirty(struct plan *p, const struct planning *in)
 {
 	struct planning_part t = {.in = in, .plan = p};
 
 	if (set_kind_has_ranges(in->kind)) {
 		planning_ranges(&t, false);
-		fit(&t);
+		planning_fit(&t);
 		return;
 	}
 	for (size_t i = 0; i < in->wanted->dirty_count; i++) {
@@ -90,7 +33,7 @@ void plan_dirty(struct plan *p, const struct planning *in)
 		if (e && (e->ours || in->remove_foreign))
 			planning_delete(&t, key);
 	}
-	fit(&t);
+	planning_fit(&t);
 }
 
 static bool has_to_go(const struct planning *in, const struct live_element *e)
@@ -118,7 +61,7 @@ void plan_whole(struct plan *p, const struct planning *in)
 
 	if (set_kind_has_ranges(in->kind)) {
 		planning_ranges(&t, true);
-		fit(&t);
+		planning_fit(&t);
 		return;
 	}
 	for (size_t at = 0; (e = live_next(in->live, &at));) {
@@ -131,7 +74,7 @@ void plan_whole(struct plan *p, const struct planning *in)
 		else
 			want_key(&t, &want->key);
 	}
-	fit(&t);
+	planning_fit(&t);
 }
 
 void plan_renew_all(struct plan *p, const struct planning *in)
@@ -141,6 +84,6 @@ void plan_renew_all(struct plan *p, const struct planning *in)
 
 	for (size_t at = 0; (e = live_next(in->live, &at));) {
 		if (e->ours)
-			plan_renew(open_set(&t), &e->key);
+			planning_renew(&t, &e->key);
 	}
 }

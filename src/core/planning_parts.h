@@ -12,9 +12,13 @@ struct planning_part {
 
 void planning_add(struct planning_part *t, const struct element_key *key);
 void planning_delete(struct planning_part *t, const struct element_key *key);
+void planning_renew(struct planning_part *t, const struct element_key *key);
 /* One that stands there, is ours and stays: renewed when it expires and should not, or the other
  * way round. */
 void planning_keep(struct planning_part *t, const struct live_element *e);
+
+/* Leaves out what the set has no room for. */
+void planning_fit(struct planning_part *t);
 
 /* plan_dirty() and plan_whole() for sets of address ranges. */
 void planning_ranges(struct planning_part *t, bool whole);

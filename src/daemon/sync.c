@@ -2,24 +2,11 @@
 /* From wanted sets to the kernel's. */
 #include "daemon/sync.h"
 
-#include "core/planning.h"
 #include "daemon/refresh.h"
 #include "daemon/sync_private.h"
 #include "edge/nft_monitor.h"
 
 enum { DIRTY_MAX = 65536 };
-
-/* Generations wrap around. */
-void sync_take_generation(struct sync *s, uint32_t generation)
-{
-	if (!s->generation || (int32_t)(generation - s->generation) > 0)
-		s->generation = generation;
-}
-
-bool sync_is_settling(const struct world_set *set)
-{
-	return !set->settled && set->present && set->config;
-}
 
 /* Has everything that might own the unowned been heard? */
 static void settle(struct world *w, struct world_set *set, uint64_t now_ms)
@@ -45,45 +32,6 @@ static void settle(struct world *w, struct world_set *set, uint64_t now_ms)
 	}
 	set->settled = true;
 	set->plan_all = true;
-}
-
-static bool deletes_unowned(const struct world_set *set)
-{
-	return set->settled || set->paused || !set->config;
-}
-
-struct planning sync_planning_of(const struct world_set *set)
-{
-	return (struct planning){
-		.set_index = set->index,
-		.id = &set->id,
-		.kind = &set->kind,
-		.wanted = &set->wanted,
-		.live = &set->live,
-		.delete_unowned = deletes_unowned(set),
-		.remove_foreign = world_set_removes_foreign(set),
-	};
-}
-
-void sync_plan_one(struct plan *p, const struct world_set *set, bool all)
-{
-	struct planning in = sync_planning_of(set);
-
-	if (!set->present || set->frozen)
-		return;
-	if (all)
-		plan_whole(p, &in);
-	else
-		plan_dirty(p, &in);
-}
-
-void sync_plan(const struct world *w, struct plan *ret)
-{
-	*ret = PLAN_NULL;
-	for (size_t i = 0; i < w->set_count; i++) {
-		if (w->sets[i].looked)
-			sync_plan_one(ret, &w->sets[i], true);
-	}
 }
 
 /* A set that left the configuration is forgotten once it holds nothing of ours, or is gone. */

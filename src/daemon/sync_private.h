@@ -1,7 +1,7 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files of sync share: sync.c plans, sync_commit.c commits, sync_look.c looks, sync_tell.c
- * says. */
+/* What the files of sync share: sync.c is the turn; sync_look.c looks, sync_plan.c plans,
+ * sync_commit.c commits, sync_tell.c says. */
 #include "daemon/sync.h"
 
 struct plan;
