@@ -162,6 +162,27 @@ static enum live_news close_start(struct live *l, struct live_ear *ear, struct l
 			     : LIVE_NEWS_UNSURE;
 }
 
+static bool is_zero(const struct element_key *key)
+{
+	static const uint8_t zeros[ELEMENT_KEY_PART_MAX];
+
+	return memcmp(key->bytes, zeros, key->len) == 0;
+}
+
+/* Without a start before it that waits for one. What expires is not told, so the copy may have a
+ * range that is gone; another one in its place, that begins there as well, ends elsewhere. */
+static enum live_news hear_end_alone(
+	const struct live *l, struct live_ear *ear, const struct set_entry *e)
+{
+	struct element_key again = ear->again, behind;
+
+	ear->again.len = 0;
+	if (is_zero(&e->key))
+		return LIVE_NEWS_NONE; /* nft's own */
+	bool known = again.len ? element_key_eq(&again, &e->key) : range_at(l, e, &behind) != NULL;
+	return known ? LIVE_NEWS_NONE : LIVE_NEWS_UNSURE;
+}
+
 static enum live_news hear_added(
 	struct live *l, struct live_ear *ear, const struct set_entry *e, struct live_element *ret)
 {
@@ -171,17 +192,23 @@ static enum live_news hear_added(
 	if (e->is_end) {
 		struct set_entry start = ear->start;
 		ear->start.key.len = 0;
-		return start.key.len ? put_range(l, &start, &e->key, ret) : LIVE_NEWS_NONE;
+		return start.key.len ? put_range(l, &start, &e->key, ret)
+				     : hear_end_alone(l, ear, e);
 	}
+	ear->again.len = 0;
 	enum live_news before = close_start(l, ear, ret);
 	if (before == LIVE_NEWS_UNSURE)
 		return before;
 	old = range_at(l, e, &behind);
+	if (old && e->is_open && behind.len)
+		return LIVE_NEWS_UNSURE; /* another one, that has no end to tell */
 	if (old) {
-		/* The same range again, with another timeout: its end is not told. */
+		/* The same range again, with another timeout: its end is not told. Or another one,
+		 * in the place of one that expired. Its comment is told in both cases. */
 		struct live_element changed = {
-			.key = old->key, .ours = old->ours, .expires = e->expires};
+			.key = old->key, .ours = e->ours, .expires = e->expires};
 		live_put(l, &changed);
+		ear->again = behind;
 		*ret = changed;
 		return LIVE_NEWS_ADDED;
 	}
@@ -197,11 +224,16 @@ static enum live_news hear_deleted(
 
 	if (e->is_end) {
 		bool expected = ear->awaited.len && element_key_eq(&ear->awaited, &e->key);
-		if (expected)
+		if (expected) {
 			ear->awaited.len = 0;
-		else if (old)
-			ear->early = e->key;
-		return LIVE_NEWS_NONE;
+			return LIVE_NEWS_NONE;
+		}
+		if (!old)
+			return LIVE_NEWS_NONE;
+		/* The start of the one before never came: it had expired. */
+		enum live_news news = ear->early.len ? LIVE_NEWS_UNSURE : LIVE_NEWS_NONE;
+		ear->early = e->key;
+		return news;
 	}
 	if (!old || ear->awaited.len)
 		return LIVE_NEWS_UNSURE;

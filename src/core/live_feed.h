@@ -41,6 +41,7 @@ struct live_ear {
 	struct set_entry start; /* came, its end not yet; no length: none */
 	/* The end of a range that was removed is still to come, or came before its start. */
 	struct element_key awaited, early;
+	struct element_key again; /* the end of a range that was told again, should it be told */
 };
 #define LIVE_EAR_NULL ((struct live_ear){0})
 
