@@ -403,6 +403,10 @@ static void what_does_not_fit_together_is_unsure(void)
 	CHECK_STR(HEAR(&ranges4, {'-', start("10.0.0.0")}), "10.0.0.8/31, 255.0.0.0/8 expires ?");
 	begin();
 	CHECK_STR(HEAR(&ranges4, {'-', end("10.0.0.10")}, {'-', start("10.0.0.0")}), same);
+	/* ... nor when another start comes instead */
+	CHECK(strchr(HEAR(&ranges4, {'-', start("10.0.0.0")}, {'-', start("10.0.0.8")},
+			     {'-', end("10.0.0.10")}),
+		'?'));
 }
 
 static void another_end_of_a_range_of_the_copy_is_unsure(void)
