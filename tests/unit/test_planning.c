@@ -309,6 +309,88 @@ static void after_a_plan_is_applied_nothing_is_left_to_do(void)
 	live_done(&l);
 }
 
+/* --- concatenations with flag interval: others may have put what is larger than a key --- */
+
+static const struct set_kind boxes = {
+	.layout = SET_LAYOUT_ADDR_SERVICE, .family = FAMILY_V4, .interval = true};
+
+/* 192.0.2.FIRST-192.0.2.LAST . PORT */
+static struct element_key box(unsigned first, unsigned last, uint16_t port)
+{
+	struct element_value v = {.port_first = port, .port_last = port};
+	uint8_t bytes[4] = {192, 0, 2, (uint8_t)first};
+
+	v.addr.first = addr_from_bytes(FAMILY_V4, bytes);
+	bytes[3] = (uint8_t)last;
+	v.addr.last = addr_from_bytes(FAMILY_V4, bytes);
+	return element_key_encode(&boxes, &v);
+}
+
+static void put_box(struct live *l, unsigned first, unsigned last, bool ours)
+{
+	live_put(l, &(struct live_element){.key = box(first, last, 443), .ours = ours});
+}
+
+static void hold_box(struct wanted *w, unsigned number)
+{
+	struct element_key k = box(number, number, 443);
+
+	wanted_hold(w, &k, &owner, "answer", 60);
+}
+
+static const char *boxes_text(struct planning *in, bool whole)
+{
+	struct plan p = PLAN_NULL;
+
+	in->kind = &boxes;
+	if (whole)
+		plan_whole(&p, in);
+	else
+		plan_dirty(&p, in);
+	return text_of(&p);
+}
+
+static void key_in_a_box_of_others_is_not_added(void)
+{
+	struct wanted w = WANTED_NULL;
+	struct live l = LIVE_NULL;
+	struct planning in = planning_of(&w, &l);
+
+	wanted_set_kind(&w, &boxes);
+	live_begin(&l, &boxes);
+	put_box(&l, 0, 9, false);
+	hold_box(&w, 5);
+	hold_box(&w, 10);
+	CHECK_STR(boxes_text(&in, false), "add element inet filter allowed { 192.0.2.10 . 443 }\n");
+	CHECK_STR(boxes_text(&in, true), "add element inet filter allowed { 192.0.2.10 . 443 }\n");
+	/* To delete it would delete the box. */
+	struct element_key k = box(5, 5, 443);
+	wanted_release(&w, &k, &owner, "linger");
+	in.delete_unowned = true;
+	CHECK_STR(boxes_text(&in, true), "add element inet filter allowed { 192.0.2.10 . 443 }\n");
+	wanted_done(&w);
+	live_done(&l);
+}
+
+static void key_in_a_box_that_goes_is_added(void)
+{
+	struct wanted w = WANTED_NULL;
+	struct live l = LIVE_NULL;
+	struct planning in = planning_of(&w, &l);
+
+	wanted_set_kind(&w, &boxes);
+	live_begin(&l, &boxes);
+	put_box(&l, 0, 9, false);
+	hold_box(&w, 5);
+	CHECK_STR(boxes_text(&in, true), "");
+	in.remove_foreign = true;
+	CHECK_STR(boxes_text(&in, true),
+		"delete element inet filter allowed { 192.0.2.0-192.0.2.9 . 443 }\n"
+		"add element inet filter allowed { 192.0.2.5 . 443 }\n");
+	wanted_done(&w);
+	live_done(&l);
+}
+
 static bool is_in(const struct element_key *keys, size_t count, const struct element_key *k)
 {
 	size_t n = 0;
@@ -416,6 +498,8 @@ int main(void)
 	TAP_RUN(unowned_element_waits_for_the_word_to_delete);
 	TAP_RUN(only_dirty_keys_are_looked_at);
 	TAP_RUN(after_a_plan_is_applied_nothing_is_left_to_do);
+	TAP_RUN(key_in_a_box_of_others_is_not_added);
+	TAP_RUN(key_in_a_box_that_goes_is_added);
 	TAP_RUN(random_plans_follow_the_rules);
 	return tap_done();
 }
