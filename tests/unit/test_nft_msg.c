@@ -325,6 +325,240 @@ static void test_names_too_long_for_the_kernel_are_refused(void)
 	plan_done(&p);
 }
 
+/* --- ranges --- */
+
+static const struct set_kind ranges4 = {
+	.layout = SET_LAYOUT_ADDR, .family = FAMILY_V4, .interval = true};
+static const struct set_kind ranges6 = {.layout = SET_LAYOUT_ADDR,
+	.family = FAMILY_V6,
+	.interval = true,
+	.has_timeout = true,
+	.timeout_ms = 3600000,
+	.fuse_ms = 20000};
+
+static struct element_key range4(uint32_t first, uint32_t last)
+{
+	struct element_value v = {.port_first = 0};
+	uint32_t wire = htonl(first);
+	v.addr.first = addr_from_bytes(FAMILY_V4, &wire);
+	wire = htonl(last);
+	v.addr.last = addr_from_bytes(FAMILY_V4, &wire);
+	return element_key_encode(&ranges4, &v);
+}
+
+static struct element_key range6(uint32_t n, uint32_t count)
+{
+	struct element_value v = {.port_first = 0};
+	uint8_t bytes[16] = {0x2a};
+	for (int i = 0; i < 4; i++)
+		bytes[15 - i] = (uint8_t)(n >> 8 * i);
+	v.addr.first = v.addr.last = addr_from_bytes(FAMILY_V6, bytes);
+	v.addr.last.bytes[15] = (uint8_t)(v.addr.last.bytes[15] + count - 1);
+	return element_key_encode(&ranges6, &v);
+}
+
+/* What a message says, entry by entry: "+0a000000 ours", "-0a000100 end". */
+struct listing {
+	char text[1024];
+	size_t len, entries, bad;
+	struct element_key start; /* of a range of which the end has not come */
+};
+
+static void on_entry(const struct set_entry *e, void *userdata)
+{
+	struct listing *l = userdata;
+	l->entries++;
+	/* Neither of the two is alone. */
+	if (e->is_end ? !l->start.len || element_key_cmp(&e->key, &l->start) <= 0
+		      : l->start.len != 0)
+		l->bad++;
+	l->start = e->is_end ? (struct element_key){0} : e->key;
+	if (l->len > sizeof(l->text) - 200)
+		return;
+	for (size_t i = 0; i < e->key.len; i++)
+		l->len += (size_t)snprintf(
+			l->text + l->len, sizeof(l->text) - l->len, "%02x", e->key.bytes[i]);
+	for (size_t i = 0; i < e->last.len; i++)
+		l->len += (size_t)snprintf(l->text + l->len, sizeof(l->text) - l->len, "%s%02x",
+			i ? "" : "-", e->last.bytes[i]);
+	l->len += (size_t)snprintf(l->text + l->len, sizeof(l->text) - l->len, "%s%s%s%s ",
+		e->is_end ? " end" : "", e->is_open ? " open" : "", e->ours ? " ours" : "",
+		e->expires ? " expires" : "");
+}
+
+/* A line for each message with elements: "+ ...", "! ..." for an addition that must be new. */
+static const char *say(const struct plan *p)
+{
+	static struct listing l;
+	struct nft_msg_batch b = NFT_MSG_BATCH_NULL;
+	CHECK_INT(nft_msg_batch_encode(&b, p, 1), 0);
+	l = (struct listing){.len = 0};
+	int left = (int)b.len;
+	const struct nlmsghdr *h = (const void *)b.data;
+	for (; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+		size_t strange = 0;
+		if (h->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES || h->nlmsg_flags & NLM_F_ECHO)
+			continue;
+		bool adds = h->nlmsg_type == NFT_TYPE(NFT_MSG_NEWSETELEM);
+		l.len += (size_t)snprintf(l.text + l.len, sizeof(l.text) - l.len, "%s%s",
+			l.len ? "\n" : "",
+			!adds                         ? "- "
+			: h->nlmsg_flags & NLM_F_EXCL ? "! "
+						      : "+ ");
+		struct nft_msg m = {.kind = NFT_MSG_KIND_ELEMENTS, .header = h};
+		l.start.len = 0;
+		nft_msg_decode_entries(&m, on_entry, &l, &strange);
+		CHECK_INT(strange, 0);
+	}
+	nft_msg_batch_done(&b);
+	return l.text;
+}
+
+static void test_a_range_is_its_start_and_the_first_address_behind_it(void)
+{
+	struct plan p = PLAN_NULL;
+	struct plan_set *s = plan_for_set(&p, 0, &voip, &ranges4);
+	struct element_key one = range4(0x0a000000, 0x0a0000ff), single = range4(0, 0);
+	plan_add(s, &one);
+	plan_delete(s, &single);
+	CHECK_STR(say(&p), "- 00000000 00000001 end \n! 0a000000 ours 0a000100 end ");
+	plan_done(&p);
+}
+
+/* Its flag is for nft and for whoever hears of it: nothing follows. */
+static void test_a_range_up_to_the_last_address_has_no_end_and_says_so(void)
+{
+	struct plan p = PLAN_NULL;
+	struct plan_set *s = plan_for_set(&p, 0, &voip, &ranges4);
+	struct element_key to_last = range4(0xff000000, 0xffffffff);
+	struct element_key before = range4(0xfe000000, 0xfeffffff);
+	plan_add(s, &before);
+	plan_add(s, &to_last);
+	plan_delete(s, &to_last);
+	CHECK_STR(say(&p), "- ff000000 \n! fe000000 ours ff000000 end ff000000 open ours ");
+	plan_done(&p);
+}
+
+static void test_concatenations_with_flag_interval_say_their_last_key(void)
+{
+	static const struct set_kind boxes = {
+		.layout = SET_LAYOUT_ADDR_SERVICE, .family = FAMILY_V4, .interval = true};
+	struct element_value v = {.port_first = 80, .port_last = 90};
+	struct plan p = PLAN_NULL;
+	struct plan_set *s = plan_for_set(&p, 0, &voip, &boxes);
+	v.addr.first = v.addr.last = addr_from_bytes(FAMILY_V4, "\x0a\0\0\1");
+	v.addr.last.bytes[3] = 9;
+	struct element_key k = element_key_encode(&boxes, &v);
+	plan_add(s, &k);
+	plan_delete(s, &k);
+	CHECK_STR(say(&p), "- 0a00000100500000-0a000009005a0000 \n"
+			   "! 0a00000100500000-0a000009005a0000 ours ");
+	plan_done(&p);
+}
+
+static void test_renewals_say_the_time_that_is_left_and_come_last(void)
+{
+	struct plan p = PLAN_NULL;
+	struct plan_set *s = plan_for_set(&p, 0, &voip, &ranges4);
+	struct element_key one = range4(0x0a000000, 0x0a0000ff), two = range4(1, 1);
+	s->kind.has_timeout = true;
+	s->kind.fuse_ms = 20000;
+	plan_renew(s, &one);
+	plan_add(s, &two);
+	CHECK_STR(say(&p), "! 00000001 ours 00000002 end \n"
+			   "+ 0a000000 ours expires 0a000100 end ");
+	/* Where the kernel would keep the old time. */
+	p.replaces = true;
+	CHECK_STR(say(&p), "! 00000001 ours 00000002 end \n- 0a000000 0a000100 end \n"
+			   "+ 0a000000 ours expires 0a000100 end ");
+	plan_done(&p);
+}
+
+/* Of the first element of that message. */
+static bool timeout_at(const struct nft_msg_batch *b, size_t place, uint64_t *ret)
+{
+	struct nftnl_set *set = read_with_libnftnl(b, place);
+	struct nftnl_set_elems_iter *it = set ? nftnl_set_elems_iter_create(set) : NULL;
+	struct nftnl_set_elem *e = it ? nftnl_set_elems_iter_next(it) : NULL;
+	bool says = e && nftnl_set_elem_is_set(e, NFTNL_SET_ELEM_TIMEOUT);
+	if (says)
+		*ret = nftnl_set_elem_get_u64(e, NFTNL_SET_ELEM_TIMEOUT);
+	if (it)
+		nftnl_set_elems_iter_destroy(it);
+	nftnl_set_free(set);
+	return says;
+}
+
+static void test_adds_and_renewals_say_their_fuse(void)
+{
+	static const struct {
+		uint64_t timeout_ms, fuse_ms;
+		bool add_says, renewal_says;
+	} rows[] = {{0, 0, false, true}, {0, 5000, true, true}, {3600000, 0, true, true},
+		{3600000, 5000, true, true}};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct plan p = PLAN_NULL;
+		struct plan_set *s = plan_for_set(&p, 0, &voip, &v4_default);
+		struct element_key one = key4(1), two = key4(2);
+		uint64_t ms = 99;
+		s->kind.timeout_ms = rows[i].timeout_ms;
+		s->kind.fuse_ms = rows[i].fuse_ms;
+		plan_add(s, &one);
+		plan_renew(s, &two);
+		struct nft_msg_batch b = NFT_MSG_BATCH_NULL;
+		CHECK_INT(nft_msg_batch_encode(&b, &p, 1), 0);
+		CHECK_INT(timeout_at(&b, 2, &ms), rows[i].add_says);
+		CHECK(!rows[i].add_says || ms == rows[i].fuse_ms);
+		CHECK(timeout_at(&b, 3, &ms));
+		CHECK(ms == rows[i].fuse_ms);
+		/* Only where there is a flag for it. */
+		s->kind.has_timeout = false;
+		CHECK_INT(nft_msg_batch_encode(&b, &p, 1), 0);
+		CHECK(!timeout_at(&b, 2, &ms) && !timeout_at(&b, 3, &ms));
+		nft_msg_batch_done(&b);
+		plan_done(&p);
+	}
+}
+
+/* A start alone would mean: up to the last address. */
+static void test_the_two_entries_of_a_range_are_never_parted(void)
+{
+	enum { COUNT = 20000 };
+	struct plan p = PLAN_NULL;
+	struct plan_set *s = plan_for_set(&p, 0, &voip, &ranges6);
+	for (uint32_t i = 0; i < COUNT; i++) {
+		struct element_key k = range6(4 * i, 1 + i % 4);
+		plan_add(s, &k);
+		plan_delete(s, &k);
+		plan_renew(s, &k);
+	}
+	struct nft_msg_batch b = NFT_MSG_BATCH_NULL;
+	CHECK_INT(nft_msg_batch_encode(&b, &p, 1), 0);
+	size_t entries = 0, messages = 0;
+	int left = (int)b.len;
+	const struct nlmsghdr *h = (const void *)b.data;
+	for (; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+		CHECK(h->nlmsg_len <= NFT_MSG_LIST_MAX + 600);
+		if (h->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES)
+			continue;
+		struct nft_msg m = {.kind = NFT_MSG_KIND_ELEMENTS, .header = h};
+		struct listing l = {.len = 0};
+		size_t strange = 0;
+		nft_msg_decode_entries(&m, on_entry, &l, &strange);
+		CHECK_INT(strange + l.bad, 0);
+		CHECK(!l.start.len);
+		CHECK_INT(l.entries % 2, 0);
+		entries += l.entries;
+		messages++;
+	}
+	CHECK_INT(left, 0);
+	CHECK_INT(entries, 3 * 2 * COUNT);
+	/* They are filled well. */
+	CHECK(messages <= 2 + 3 * 2 * COUNT * 80 / NFT_MSG_LIST_MAX * 2);
+	nft_msg_batch_done(&b);
+	plan_done(&p);
+}
+
 int main(void)
 {
 	TAP_RUN(test_deletes_come_before_adds_between_the_fences);
@@ -335,5 +569,11 @@ int main(void)
 	TAP_RUN(test_numbers_lead_back_to_the_set_also_when_they_wrap);
 	TAP_RUN(test_a_used_buffer_leaks_nothing_into_the_next_batch);
 	TAP_RUN(test_names_too_long_for_the_kernel_are_refused);
+	TAP_RUN(test_a_range_is_its_start_and_the_first_address_behind_it);
+	TAP_RUN(test_a_range_up_to_the_last_address_has_no_end_and_says_so);
+	TAP_RUN(test_concatenations_with_flag_interval_say_their_last_key);
+	TAP_RUN(test_renewals_say_the_time_that_is_left_and_come_last);
+	TAP_RUN(test_adds_and_renewals_say_their_fuse);
+	TAP_RUN(test_the_two_entries_of_a_range_are_never_parted);
 	return tap_done();
 }
