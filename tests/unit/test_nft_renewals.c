@@ -221,6 +221,24 @@ static void test_permanent_elements_get_a_fuse(void)
 	}
 }
 
+/* Its end may still stand there when ours comes, at the same place or not. */
+static void test_ranges_of_others_that_expired_are_no_hindrance(void)
+{
+	static const char *const theirs[] = {"10.0.0.0/24", "10.0.0.0-10.0.0.99",
+		"10.0.0.100-10.0.0.255", "10.0.0.100-10.0.0.199", "9.0.0.0-10.0.0.255",
+		"10.0.0.77-10.0.1.99", "9.255.255.255", "10.0.1.0", "10.0.0.0-255.255.255.255"};
+
+	for (size_t i = 0; i < ARRAY_LEN(theirs); i++) {
+		char rest[128];
+		snprintf(rest, sizeof(rest), "elements = { %s timeout 100ms }", theirs[i]);
+		make(1, rest);
+		usleep(200 * 1000);
+		add_one(1);
+		check_one(1, false);
+		CHECK(strstr(lab_output("nft list set inet t s"), "10.0.0.0/24 comment"));
+	}
+}
+
 /* --- the probe --- */
 
 static bool probe(void)
@@ -301,6 +319,7 @@ int main(void)
 	TAP_RUN(test_element_whose_fuse_is_through_is_gone);
 	TAP_RUN(test_renewed_elements_have_all_their_time_again);
 	TAP_RUN(test_permanent_elements_get_a_fuse);
+	TAP_RUN(test_ranges_of_others_that_expired_are_no_hindrance);
 	TAP_RUN(test_the_probe_says_what_the_kernel_does_and_leaves_nothing);
 	TAP_RUN(test_the_probe_removes_what_an_earlier_one_left);
 	TAP_RUN(test_a_connection_that_probed_goes_on_as_before);
