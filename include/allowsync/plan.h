@@ -44,7 +44,9 @@ size_t plan_change_count(const struct plan *p);
 /* With them. */
 size_t plan_work_count(const struct plan *p);
 /* May this part be committed only on the generation that it was made for? A range is deleted by
- * where it begins, so what others put in its place meanwhile would go. */
+ * where it begins, so what others put in its place meanwhile would go. And one that reaches to the
+ * last address has no end, so the kernel takes it also over what others put there meanwhile, where
+ * it then ends. */
 bool plan_set_needs_generation(const struct plan_set *s);
 
 /* A plan that is too large for one batch, in pieces: first what only adds, so that nothing is

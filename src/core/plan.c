@@ -67,9 +67,24 @@ bool plan_is_empty(const struct plan *p)
 	return plan_work_count(p) == 0;
 }
 
+static bool reaches_to_the_last(const struct element_key *key)
+{
+	for (size_t i = key->len / 2; i < key->len; i++) {
+		if (key->bytes[i] != 0xff)
+			return false;
+	}
+	return true;
+}
+
 bool plan_set_needs_generation(const struct plan_set *s)
 {
-	return s->kind.interval && s->delete_count;
+	if (s->kind.interval && s->delete_count)
+		return true;
+	for (size_t i = 0; set_kind_has_ranges(&s->kind) && i < s->add_count; i++) {
+		if (reaches_to_the_last(&s->adds[i]))
+			return true;
+	}
+	return false;
 }
 
 enum { PHASE_ADD, PHASE_BOTH, PHASE_RENEW, PHASE_DELETE, PHASE_COUNT };

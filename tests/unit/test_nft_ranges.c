@@ -292,6 +292,25 @@ static void test_overlaps_are_refused_and_change_nothing(void)
 	CHECK_INT(live_count(&copy), 1);
 }
 
+/* It has no end, so nothing is compared with that: which is why such an addition needs the
+ * generation that it was planned on. What is there then ends at what comes next, and is nobody's.
+ */
+static void test_a_range_to_the_last_address_is_taken_over_what_stands_in_it(void)
+{
+	static const char *const adds[] = {"255.0.0.0/8"};
+
+	make("type ipv4_addr; flags interval; elements = { 255.1.0.0/16 }");
+	CHECK_INT(change(NULL, 0, adds, 1), NFT_COMMIT_DONE);
+	uint32_t generation;
+	size_t strange;
+	CHECK_INT(nft_conn_dump(conn, &id, &kind, &copy, &generation, &strange), 0);
+	CHECK_INT(strange, 1);
+	CHECK_INT(live_count(&copy), 2);
+	CHECK_INT(copy.ours, 0);
+	struct element_key cut = key("255.0.0.0/16"), theirs = key("255.1.0.0/16");
+	CHECK(live_find(&copy, &cut) && live_find(&copy, &theirs));
+}
+
 /* The old piece goes and the new one comes over it, in one batch. */
 static void test_ranges_are_replaced_by_what_overlaps_them(void)
 {
@@ -366,6 +385,7 @@ int main(void)
 	TAP_RUN(test_nft_merges_ours_with_its_own);
 	TAP_RUN(test_what_nft_put_there_is_dumped_as_it_stands);
 	TAP_RUN(test_overlaps_are_refused_and_change_nothing);
+	TAP_RUN(test_a_range_to_the_last_address_is_taken_over_what_stands_in_it);
 	TAP_RUN(test_ranges_are_replaced_by_what_overlaps_them);
 	TAP_RUN(test_thousands_of_ranges_arrive_whole);
 	live_done(&copy);

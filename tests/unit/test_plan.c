@@ -144,7 +144,21 @@ static void deletes_of_ranges_need_their_generation(void)
 	s.kind.interval = true;
 	CHECK(plan_set_needs_generation(&s));
 	s.delete_count = 0;
+	s.add_count = 0;
 	CHECK(!plan_set_needs_generation(&s));
+}
+
+/* The kernel does not refuse it where others have put something meanwhile. */
+static void ranges_to_the_last_address_need_their_generation(void)
+{
+	struct element_key keys[] = {{8, {10, 0, 0, 0, 10, 0, 0, 255}},
+		{8, {255, 0, 0, 0, 255, 255, 255, 254}}, {8, {255, 0, 0, 0, 255, 255, 255, 255}}};
+	struct plan_set s = {.kind = kind4, .adds = keys, .add_count = 2};
+
+	s.kind.interval = true;
+	CHECK(!plan_set_needs_generation(&s));
+	s.add_count = 3;
+	CHECK(plan_set_needs_generation(&s));
 }
 
 /* --- pieces --- */
@@ -317,6 +331,7 @@ int main(void)
 	TAP_RUN(text_is_sorted_with_deletes_first_in_each_set);
 	TAP_RUN(renewals_are_work_but_no_change);
 	TAP_RUN(deletes_of_ranges_need_their_generation);
+	TAP_RUN(ranges_to_the_last_address_need_their_generation);
 	TAP_RUN(plan_without_work_has_no_pieces);
 	TAP_RUN(pieces_add_first_and_delete_last);
 	TAP_RUN(sets_whose_adds_wait_for_deletes_stay_whole);
