@@ -39,8 +39,10 @@ static void check_copy(const struct seen *s)
 		assert(live_find(l, &e->key) == e);
 		assert(live_find_covering(l, &s->kind, &e->key) == e);
 		ours += e->ours;
-		boxes += l->boxed &&
-			 memcmp(e->key.bytes, e->key.bytes + e->key.len / 2, e->key.len / 2) != 0;
+		bool is_box = l->boxed && memcmp(e->key.bytes, e->key.bytes + e->key.len / 2,
+						  e->key.len / 2) != 0;
+		assert(!is_box || !e->ours);
+		boxes += is_box;
 	}
 	assert(l->ours == ours);
 	assert(l->boxes.count == boxes);

@@ -218,7 +218,9 @@ static void dumped_boxes_have_a_last_key_or_are_single(void)
 {
 	struct set_entry single = {.key = box("10.0.0.1", 80), .ours = true};
 	struct set_entry same = {.key = box("10.0.0.2", 80), .last = box("10.0.0.2", 80)};
-	struct set_entry large = {.key = box("10.0.1.0", 80), .last = box("10.0.1.255", 90)};
+	/* Whoever made it only copied our comment. */
+	struct set_entry large = {
+		.key = box("10.0.1.0", 80), .last = box("10.0.1.255", 90), .ours = true};
 	struct set_entry turned = {.key = box("10.0.2.9", 80), .last = box("10.0.2.0", 80)};
 	struct set_entry mixed = {.key = box("10.0.3.0", 80), .last = box("10.0.3.9", 70)};
 	struct set_entry dirty = {.key = box("10.0.4.0", 80), .last = box("10.0.4.9", 80)};
@@ -231,6 +233,7 @@ static void dumped_boxes_have_a_last_key_or_are_single(void)
 		"10.0.0.1 . 80 ours, 10.0.0.2 . 80, 10.0.1.0/24 . 80-90");
 	CHECK_INT(strange, 5);
 	CHECK_INT(copy.boxes.count, 1);
+	CHECK_INT(copy.ours, 1);
 	for (struct element_key *k = &inside; k; k = k == &inside ? &outside : NULL) {
 		memcpy(k->bytes + 8, k->bytes, 8);
 		k->len = 16;

@@ -413,9 +413,8 @@ static void check_plan(const struct plan *p, const struct planning *in, bool who
 		const struct live_element *e = live_find(in->live, &k);
 		bool is_wanted = wanted_find(in->wanted, &k);
 		bool is_dirty = wanted_is_dirty(in->wanted, &k), is_due = whole || is_dirty;
-		bool foreign_goes = whole && in->remove_foreign;
-		bool goes =
-			e && (e->ours ? is_dirty || (whole && in->delete_unowned) : foreign_goes);
+		bool unowned_goes = is_dirty || (whole && in->delete_unowned);
+		bool goes = e && (e->ours ? unowned_goes : is_due && in->remove_foreign);
 		CHECK(is_in(s->adds, s->add_count, &k) == (is_wanted && is_due && !e));
 		CHECK(is_in(s->renewals, s->renewal_count, &k) ==
 			(is_wanted && is_due && e && e->ours &&
