@@ -3,13 +3,9 @@
  * heard: so many elements into the empty set s of table inet filter. With FILE, nft loads it before
  * each round, and the batch is sent when the end of that is heard: nobody can refill sooner. Prints
  * each round's milliseconds. */
-#include "raw.h"
+#include "nft.h"
 
 #include "allowsync/element.h"
-
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { PER_MESSAGE = 1000, BYTES_PER_ELEMENT = 64 };
 
@@ -44,25 +40,6 @@ static size_t until_heard(int ears)
 	return elements;
 }
 
-static pid_t spawn_nft(char *file)
-{
-	char name[] = "nft", option[] = "-f";
-	char *argv[] = {name, option, file, NULL};
-	pid_t pid;
-	errno = posix_spawn(&pid, "/usr/sbin/nft", NULL, NULL, argv, environ);
-	if (errno)
-		die("/usr/sbin/nft");
-	return pid;
-}
-
-static void wait_nft(pid_t pid)
-{
-	int status;
-	errno = 0;
-	if (waitpid(pid, &status, 0) != pid || status != 0)
-		die("nft");
-}
-
 int main(int argc, char **argv)
 {
 	bool fits = argc == 3 || argc == 4;
@@ -82,7 +59,7 @@ int main(int argc, char **argv)
 			     ->nlmsg_len;
 	empty_end = raw_end(empty_end);
 	for (unsigned long i = 0; i < rounds; i++) {
-		pid_t pid = argc == 4 ? spawn_nft(argv[3]) : 0;
+		pid_t pid = argc == 4 ? nft_spawn(argv[3], NULL) : 0;
 		if (pid)
 			until_heard(ears);
 		double begin = now_us();
@@ -92,7 +69,7 @@ int main(int argc, char **argv)
 		if (heard != count)
 			die("not all elements were heard");
 		if (pid) {
-			wait_nft(pid);
+			nft_wait(pid);
 			continue;
 		}
 		raw_commit(fd, empty, empty_end);

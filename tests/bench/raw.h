@@ -111,6 +111,14 @@ static inline void raw_commit(int fd, const uint8_t *batch, const uint8_t *end)
 		die("batch");
 }
 
+/* Whatever waits there is thrown away. */
+static inline void raw_drain(int fd)
+{
+	static uint8_t buf[65536];
+	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) > 0 || errno == ENOBUFS || errno == EINTR)
+		;
+}
+
 /* What one look at the group brought: how many element changes, and whether a transaction ended
  * with it. Messages of a transaction come before its end, and nothing behind that in a datagram. */
 struct raw_heard {
