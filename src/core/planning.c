@@ -4,9 +4,29 @@
 
 #include "core/planning_parts.h"
 
-static void want_key(struct planning_part *t, const struct element_key *key)
+/* Of an element that nobody wants: does this plan delete it? */
+static bool has_to_go(const struct planning *in, const struct live_element *e, bool whole)
 {
-	const struct live_element *e = live_find_covering(t->in->live, t->in->kind, key);
+	if (wanted_is_dirty(in->wanted, &e->key))
+		return e->ours || in->remove_foreign;
+	return whole && (e->ours ? in->delete_unowned : in->remove_foreign);
+}
+
+/* What stands there for the key, and stays: itself, or something that holds it as well. NULL: it has
+ * to be added. */
+static const struct live_element *standing(
+	const struct planning *in, const struct element_key *key, bool whole)
+{
+	const struct live_element *e = live_find_covering(in->live, in->kind, key);
+
+	if (!e || element_key_eq(&e->key, key))
+		return e;
+	return has_to_go(in, e, whole) ? NULL : e;
+}
+
+static void plan_want(struct planning_part *t, const struct element_key *key)
+{
+	const struct live_element *e = standing(t->in, key, false);
 
 	if (!e)
 		planning_add(t, key);
@@ -24,33 +44,16 @@ void plan_dirty(struct plan *p, const struct planning *in)
 		return;
 	}
 	for (size_t i = 0; i < in->wanted->dirty_count; i++) {
-		const struct element_key *key = &in->wanted->dirty[i].key;
-		if (wanted_find(in->wanted, key)) {
-			want_key(&t, key);
+		const struct want *want = in->wanted->dirty[i].want;
+		if (want->count) {
+			plan_want(&t, &want->key);
 			continue;
 		}
-		const struct live_element *e = live_find(in->live, key);
-		if (e && (e->ours || in->remove_foreign))
-			planning_delete(&t, key);
+		const struct live_element *e = live_find(in->live, &want->key);
+		if (e && has_to_go(in, e, false))
+			planning_delete(&t, &want->key);
 	}
 	planning_fit(&t);
-}
-
-static bool has_to_go(const struct planning *in, const struct live_element *e)
-{
-	if (wanted_find(in->wanted, &e->key))
-		return false;
-	if (!e->ours)
-		return in->remove_foreign;
-	return in->delete_unowned || wanted_is_dirty(in->wanted, &e->key);
-}
-
-/* A box of others that goes is no cover for what is wanted in it. */
-static bool is_uncovered_by_removal(const struct planning *in, const struct element_key *key)
-{
-	const struct live_element *e = live_find_covering(in->live, in->kind, key);
-
-	return e && has_to_go(in, e);
 }
 
 void plan_whole(struct plan *p, const struct planning *in)
@@ -58,6 +61,7 @@ void plan_whole(struct plan *p, const struct planning *in)
 	struct planning_part t = {.in = in, .plan = p};
 	const struct live_element *e;
 	const struct want *want;
+	size_t met = 0;
 
 	if (set_kind_has_ranges(in->kind)) {
 		planning_ranges(&t, true);
@@ -65,14 +69,19 @@ void plan_whole(struct plan *p, const struct planning *in)
 		return;
 	}
 	for (size_t at = 0; (e = live_next(in->live, &at));) {
-		if (has_to_go(in, e))
+		if (wanted_find(in->wanted, &e->key)) {
+			met++;
+			if (e->ours)
+				planning_keep(&t, e);
+		} else if (has_to_go(in, e, true)) {
 			planning_delete(&t, &e->key);
+		}
 	}
-	for (size_t at = 0; (want = wanted_next(in->wanted, &at));) {
-		if (in->remove_foreign && is_uncovered_by_removal(in, &want->key))
+	/* After a start all of it may well be there: each look is paid for in memory that is in no
+	 * cache. */
+	for (size_t at = 0; met < in->wanted->count && (want = wanted_next(in->wanted, &at));) {
+		if (!standing(in, &want->key, true))
 			planning_add(&t, &want->key);
-		else
-			want_key(&t, &want->key);
 	}
 	planning_fit(&t);
 }

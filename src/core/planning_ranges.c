@@ -33,8 +33,9 @@ static void take_released(struct released *r, const struct wanted *w, const stru
 	r->keys = xcalloc(w->dirty_count + 1, sizeof(*r->keys));
 	r->reach = xcalloc(w->dirty_count + 1, sizeof(*r->reach));
 	for (size_t i = 0; i < w->dirty_count; i++) {
-		if (!wanted_find(w, &w->dirty[i].key) && fits(kind, &w->dirty[i].key))
-			r->keys[r->count++] = w->dirty[i].key;
+		const struct want *want = w->dirty[i].want;
+		if (!want->count && fits(kind, &want->key))
+			r->keys[r->count++] = want->key;
 	}
 	if (r->count)
 		qsort(r->keys, r->count, sizeof(*r->keys), element_key_order);
@@ -185,10 +186,11 @@ static void plan_stretch(struct sweep *s, const struct element_key *stretch)
 
 	s->stretch = stretch;
 	s->cover = begin(s, &s->in->wanted->cover);
-	s->kept = skip_to(s, begin(s, &l->order), is_kept);
-	s->ours = skip_to(s, begin(s, &l->order), is_ours);
-	s->others = skip_to(s, begin(s, &l->order), is_others);
-	for (const struct range *r = begin(s, &l->order); r; r = next(s, r)) {
+	const struct range *first = begin(s, &l->order);
+	s->kept = skip_to(s, first, is_kept);
+	s->ours = skip_to(s, first, is_ours);
+	s->others = skip_to(s, first, is_others);
+	for (const struct range *r = first; r; r = next(s, r)) {
 		if (is_removed(s, range_item(r)))
 			planning_delete(s->t, range_key(r));
 	}
@@ -217,7 +219,9 @@ void planning_ranges(struct planning_part *t, bool whole)
 	struct sweep s = {.t = t, .in = t->in};
 	struct element_key stretch = {0};
 
-	take_released(&s.released, w, t->in->kind);
+	/* Only what waits for DNS asks for them. */
+	if (!t->in->delete_unowned)
+		take_released(&s.released, w, t->in->kind);
 	if (whole) {
 		plan_stretch(&s, NULL);
 		released_done(&s.released);
@@ -226,8 +230,8 @@ void planning_ranges(struct planning_part *t, bool whole)
 	_cleanup_free_ struct element_key *keys = xcalloc(w->dirty_count + 1, sizeof(*keys));
 	size_t count = 0;
 	for (size_t i = 0; i < w->dirty_count; i++) {
-		if (fits(t->in->kind, &w->dirty[i].key))
-			keys[count++] = w->dirty[i].key;
+		if (fits(t->in->kind, &w->dirty[i].want->key))
+			keys[count++] = w->dirty[i].want->key;
 	}
 	if (count)
 		qsort(keys, count, sizeof(*keys), element_key_order);

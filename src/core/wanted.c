@@ -29,7 +29,7 @@ static void mark_dirty(struct wanted *w, struct want *want, struct owner *cause,
 		want->dirty = (uint32_t)++w->dirty_count;
 	}
 	w->dirty[want->dirty - 1] = (struct dirty_key){
-		.key = want->key, .cause = cause, .reason = reason, .ttl_s = ttl_s};
+		.want = want, .cause = cause, .reason = reason, .ttl_s = ttl_s};
 }
 
 static uint32_t find_owner(const struct want *want, const struct owner *o)
@@ -215,7 +215,7 @@ bool wanted_is_dirty(const struct wanted *w, const struct element_key *key)
 void wanted_clear_dirty(struct wanted *w)
 {
 	for (size_t i = 0; i < w->dirty_count; i++) {
-		struct want *want = find(w, &w->dirty[i].key);
+		struct want *want = w->dirty[i].want;
 		want->dirty = 0;
 		if (!want->count)
 			forget(w, want);

@@ -35,7 +35,7 @@ struct want {
 
 /* A key that may have to change in the kernel, and through whom. */
 struct dirty_key {
-	struct element_key key;
+	struct want *want;   /* without owners: it was let go */
 	struct owner *cause; /* who took it first or let go last; NULL when that owner is gone */
 	const char *reason;  /* static text: "answer", "linger", "reload", "release", "static" */
 	uint32_t ttl_s;

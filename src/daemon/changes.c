@@ -197,8 +197,9 @@ static struct cause cause_of_delete(const struct wanted *w, const struct element
 
 	if (w->ranged && !d) {
 		for (size_t i = 0; !d && i < w->dirty_count; i++) {
-			const struct element_key *k = &w->dirty[i].key;
-			if (k->len == key->len && range_place(k, key) == 0 && !wanted_find(w, k))
+			const struct want *want = w->dirty[i].want;
+			if (!want->count && want->key.len == key->len &&
+				range_place(&want->key, key) == 0)
 				d = &w->dirty[i];
 		}
 		wanted_each_in(w, key, take_want, &in);

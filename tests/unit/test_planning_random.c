@@ -50,7 +50,7 @@ static bool is_kept(const struct element_key *k)
 	if (in.delete_unowned)
 		return false;
 	for (size_t i = 0; i < w.dirty_count; i++) {
-		if (!wanted_find(&w, &w.dirty[i].key) && range_place(&w.dirty[i].key, k) == 0)
+		if (!wanted_find(&w, &w.dirty[i].want->key) && range_place(&w.dirty[i].want->key, k) == 0)
 			return false;
 	}
 	return true;

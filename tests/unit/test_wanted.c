@@ -23,7 +23,7 @@ static const struct dirty_key *dirty(const struct wanted *w, const struct elemen
 	const struct dirty_key *found = NULL;
 
 	for (size_t i = 0; i < w->dirty_count; i++) {
-		if (!element_key_eq(&w->dirty[i].key, k))
+		if (!element_key_eq(&w->dirty[i].want->key, k))
 			continue;
 		CHECK(!found);
 		found = &w->dirty[i];
