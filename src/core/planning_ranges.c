@@ -7,20 +7,28 @@
 
 #include <string.h>
 
-/* What was let go and not committed yet, sorted; and how far those up to each reach. */
-struct released {
-	struct element_key *keys, *reach;
-	size_t count;
+/* Ranges that do not overlap, in order. */
+struct pieces {
+	struct element_key *items;
+	size_t count, capacity;
 };
 
 struct sweep {
 	struct planning_part *t;
 	const struct planning *in;
 	const struct element_key *stretch; /* NULL: everything */
-	struct released released;
+	struct pieces released;            /* what was let go, and not committed yet */
+	struct pieces kept;                /* wanted by nobody, but it waits for DNS to speak */
+	size_t kept_at;
 	/* Where the walks along the stretch are; NULL: at its end. */
-	const struct range *cover, *kept, *ours, *others;
+	const struct range *cover, *ours, *others;
 };
+
+static void put_piece(struct pieces *p, const struct element_key *key)
+{
+	VEC_GROW(p->items, p->capacity, p->count);
+	p->items[p->count++] = *key;
+}
 
 /* Dirty keys may be older than the set's kind: it was made anew meanwhile. */
 static bool fits(const struct set_kind *kind, const struct element_key *key)
@@ -28,43 +36,25 @@ static bool fits(const struct set_kind *kind, const struct element_key *key)
 	return key->len == 2 * set_kind_key_len(kind);
 }
 
-static void take_released(struct released *r, const struct wanted *w, const struct set_kind *kind)
+static void take_released(struct pieces *p, const struct wanted *w, const struct set_kind *kind)
 {
-	r->keys = xcalloc(w->dirty_count + 1, sizeof(*r->keys));
-	r->reach = xcalloc(w->dirty_count + 1, sizeof(*r->reach));
+	size_t last = 0;
+
 	for (size_t i = 0; i < w->dirty_count; i++) {
 		const struct want *want = w->dirty[i].want;
 		if (!want->count && fits(kind, &want->key))
-			r->keys[r->count++] = want->key;
+			put_piece(p, &want->key);
 	}
-	if (r->count)
-		qsort(r->keys, r->count, sizeof(*r->keys), element_key_order);
-	for (size_t i = 0; i < r->count; i++) {
-		r->reach[i] = r->keys[i];
-		if (i)
-			range_join(&r->reach[i], &r->reach[i - 1]);
-	}
-}
-
-static void released_done(struct released *r)
-{
-	free(r->keys);
-	free(r->reach);
-}
-
-static bool was_released(const struct released *r, const struct element_key *key)
-{
-	size_t low = 0, high = r->count;
-
-	/* The last one that does not begin behind it: those up to there reach the furthest. */
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (range_place(&r->keys[middle], key) > 0)
-			high = middle;
+	if (!p->count)
+		return;
+	qsort(p->items, p->count, sizeof(*p->items), element_key_order);
+	for (size_t i = 1; i < p->count; i++) {
+		if (range_place(&p->items[last], &p->items[i]) == 0)
+			range_join(&p->items[last], &p->items[i]);
 		else
-			low = middle + 1;
+			p->items[++last] = p->items[i];
 	}
-	return low && range_place(&r->reach[low - 1], key) == 0;
+	p->count = last + 1;
 }
 
 /* --- walks along the stretch --- */
@@ -78,12 +68,6 @@ static const struct range *next(const struct sweep *s, const struct range *at)
 {
 	at = ranges_next(at);
 	return at && s->stretch && range_place(range_key(at), s->stretch) != 0 ? NULL : at;
-}
-
-/* Wanted by nobody, but it has to wait until DNS has spoken. */
-static bool is_kept(const struct sweep *s, const struct live_element *e)
-{
-	return e->ours && !s->in->delete_unowned && !was_released(&s->released, &e->key);
 }
 
 static const struct range *skip_to(const struct sweep *s, const struct range *at,
@@ -117,6 +101,35 @@ static bool is_others(const struct sweep *s, const struct live_element *e)
 	return !e->ours && !is_removed(s, e);
 }
 
+/* Without what was let go of it. `at`: where to begin in there; both go along. */
+static void keep(struct sweep *s, const struct element_key *key, size_t *at)
+{
+	const struct pieces *released = &s->released;
+	struct element_key left = *key, before;
+
+	while (*at < released->count && range_place(&released->items[*at], &left) < 0)
+		++*at;
+	for (size_t i = *at; i < released->count && range_place(&released->items[i], &left) == 0;
+		i++) {
+		if (range_before(&left, &released->items[i], &before))
+			put_piece(&s->kept, &before);
+		if (!range_behind(&left, &released->items[i], &left))
+			return;
+	}
+	put_piece(&s->kept, &left);
+}
+
+static void collect_kept(struct sweep *s, const struct range *first)
+{
+	size_t at = 0;
+
+	s->kept.count = s->kept_at = 0;
+	for (const struct range *r = first; r && !s->in->delete_unowned; r = next(s, r)) {
+		if (is_ours(s, range_item(r)))
+			keep(s, range_key(r), &at);
+	}
+}
+
 /* The next piece of what should be there: wanted, kept, or a union of both where they overlap.
  * False: no more. */
 static bool next_source(struct sweep *s, struct element_key *ret)
@@ -124,23 +137,22 @@ static bool next_source(struct sweep *s, struct element_key *ret)
 	bool has = false;
 
 	for (;;) {
-		const struct range *first = s->cover;
-		if (!first ||
-			(s->kept && element_key_cmp(range_key(s->kept), range_key(first)) < 0))
-			first = s->kept;
-		if (!first)
+		const struct element_key *wanted = s->cover ? range_key(s->cover) : NULL;
+		const struct element_key *kept =
+			s->kept_at < s->kept.count ? &s->kept.items[s->kept_at] : NULL;
+		bool is_kept = kept && (!wanted || element_key_cmp(kept, wanted) < 0);
+		const struct element_key *first = is_kept ? kept : wanted;
+		if (!first || (has && range_place(first, ret) != 0))
 			return has;
-		if (has && range_place(range_key(first), ret) != 0)
-			return true;
 		if (has)
-			range_join(ret, range_key(first));
+			range_join(ret, first);
 		else
-			*ret = *range_key(first);
+			*ret = *first;
 		has = true;
-		if (first == s->cover)
-			s->cover = next(s, s->cover);
+		if (is_kept)
+			s->kept_at++;
 		else
-			s->kept = skip_to(s, next(s, s->kept), is_kept);
+			s->cover = next(s, s->cover);
 	}
 }
 
@@ -187,7 +199,7 @@ static void plan_stretch(struct sweep *s, const struct element_key *stretch)
 	s->stretch = stretch;
 	s->cover = begin(s, &s->in->wanted->cover);
 	const struct range *first = begin(s, &l->order);
-	s->kept = skip_to(s, first, is_kept);
+	collect_kept(s, first);
 	s->ours = skip_to(s, first, is_ours);
 	s->others = skip_to(s, first, is_others);
 	for (const struct range *r = first; r; r = next(s, r)) {
@@ -213,6 +225,12 @@ static bool stretch_over(struct element_key *stretch, const struct ranges *range
 	return !element_key_eq(&before, stretch);
 }
 
+static void sweep_done(struct sweep *s)
+{
+	free(s->released.items);
+	free(s->kept.items);
+}
+
 void planning_ranges(struct planning_part *t, bool whole)
 {
 	const struct wanted *w = t->in->wanted;
@@ -224,7 +242,7 @@ void planning_ranges(struct planning_part *t, bool whole)
 		take_released(&s.released, w, t->in->kind);
 	if (whole) {
 		plan_stretch(&s, NULL);
-		released_done(&s.released);
+		sweep_done(&s);
 		return;
 	}
 	_cleanup_free_ struct element_key *keys = xcalloc(w->dirty_count + 1, sizeof(*keys));
@@ -247,5 +265,5 @@ void planning_ranges(struct planning_part *t, bool whole)
 		}
 		plan_stretch(&s, &stretch);
 	}
-	released_done(&s.released);
+	sweep_done(&s);
 }

@@ -10,7 +10,6 @@
 
 _printf_(1, 2) static bool nft(const char *fmt, ...)
 {
-	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
 	va_list ap;
 
 	va_start(ap, fmt);

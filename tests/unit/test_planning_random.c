@@ -44,16 +44,28 @@ static bool holds_whole(const struct drawing *d, const struct element_key *k)
 	return true;
 }
 
-/* Of ours, it has to wait: no dirty key that nobody wants touches it. */
-static bool is_kept(const struct element_key *k)
+static bool was_released(unsigned i)
 {
-	if (in.delete_unowned)
-		return false;
-	for (size_t i = 0; i < w.dirty_count; i++) {
-		if (!wanted_find(&w, &w.dirty[i].want->key) && range_place(&w.dirty[i].want->key, k) == 0)
-			return false;
+	for (size_t j = 0; j < w.dirty_count; j++) {
+		const struct want *want = w.dirty[j].want;
+		if (!want->count && space_first(space, &want->key) <= i &&
+			i <= space_last(space, &want->key))
+			return true;
 	}
-	return true;
+	return false;
+}
+
+/* Of ours, it has to wait: all but what somebody let go. */
+static void draw_kept(struct drawing *d, const struct element_key *k)
+{
+	unsigned last = space_last(space, k);
+
+	for (unsigned i = space_first(space, k); i <= last && !in.delete_unowned; i++) {
+		if (was_released(i))
+			continue;
+		d->has[i] = true;
+		d->joined[i] |= i < last && !was_released(i + 1);
+	}
 }
 
 /* What should stand there, as the rules have it: `ret_ours` in pieces, `ret_others` as they are. */
@@ -75,8 +87,8 @@ static void expect(struct drawing *ret_ours, struct drawing *ret_others)
 	}
 	*ret_ours = wish;
 	for (size_t at = 0; (e = live_next(&l, &at));) {
-		if (e->ours && is_kept(&e->key))
-			draw(ret_ours, &e->key);
+		if (e->ours)
+			draw_kept(ret_ours, &e->key);
 	}
 	for (unsigned i = 0; i < SPACE; i++) {
 		if (!ret_others->has[i])

@@ -360,6 +360,17 @@ static void dirty_keys_of_another_kind_are_passed_over(void)
 	CHECK_STR(whole(), " +10.0.0.0/24");
 }
 
+/* Trouble with DNS removes nothing, also not what stands in one piece with what DNS took back. */
+static void part_of_what_an_earlier_run_left_stays_when_the_rest_is_let_go(void)
+{
+	begin();
+	put("10.0.0.4/31", true);
+	hold("10.0.0.4");
+	wanted_clear_dirty(&w);
+	release("10.0.0.4");
+	CHECK_STR(dirty(), " -10.0.0.4/31 +10.0.0.5");
+}
+
 int main(void)
 {
 	TAP_RUN(wanted_ranges_are_added_as_their_union);
@@ -380,5 +391,6 @@ int main(void)
 	TAP_RUN(dirty_keys_of_another_kind_are_passed_over);
 	wanted_done(&w);
 	live_done(&l);
+	TAP_RUN(part_of_what_an_earlier_run_left_stays_when_the_rest_is_let_go);
 	return tap_done();
 }
