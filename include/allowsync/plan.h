@@ -19,6 +19,7 @@ struct plan_set {
 	struct element_key *renewals;
 	size_t renewal_count, renewal_capacity;
 	size_t left_out; /* wanted, but the set has no room for so many */
+	size_t borrowed; /* wanted, and held by others' elements that expire: without a word */
 };
 
 struct plan {

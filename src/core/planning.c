@@ -12,8 +12,8 @@ static bool has_to_go(const struct planning *in, const struct live_element *e, b
 	return whole && (e->ours ? in->delete_unowned : in->remove_foreign);
 }
 
-/* What stands there for the key, and stays: itself, or something that holds it as well. NULL: it has
- * to be added. */
+/* What stands there for the key, and stays: itself, or something that holds it as well. NULL: it
+ * has to be added. */
 static const struct live_element *standing(
 	const struct planning *in, const struct element_key *key, bool whole)
 {
@@ -24,14 +24,22 @@ static const struct live_element *standing(
 	return has_to_go(in, e, whole) ? NULL : e;
 }
 
+static void stay(struct planning_part *t, const struct live_element *e)
+{
+	if (e->ours)
+		planning_keep(t, e);
+	else
+		planning_lean_on(t, e);
+}
+
 static void plan_want(struct planning_part *t, const struct element_key *key)
 {
 	const struct live_element *e = standing(t->in, key, false);
 
-	if (!e)
+	if (e)
+		stay(t, e);
+	else
 		planning_add(t, key);
-	else if (e->ours)
-		planning_keep(t, e);
 }
 
 void plan_dirty(struct plan *p, const struct planning *in)
@@ -71,8 +79,7 @@ void plan_whole(struct plan *p, const struct planning *in)
 	for (size_t at = 0; (e = live_next(in->live, &at));) {
 		if (wanted_find(in->wanted, &e->key)) {
 			met++;
-			if (e->ours)
-				planning_keep(&t, e);
+			stay(&t, e);
 		} else if (has_to_go(in, e, true)) {
 			planning_delete(&t, &e->key);
 		}
@@ -80,8 +87,11 @@ void plan_whole(struct plan *p, const struct planning *in)
 	/* After a start all of it may well be there: each look is paid for in memory that is in no
 	 * cache. */
 	for (size_t at = 0; met < in->wanted->count && (want = wanted_next(in->wanted, &at));) {
-		if (!standing(in, &want->key, true))
+		e = standing(in, &want->key, true);
+		if (!e)
 			planning_add(&t, &want->key);
+		else if (!element_key_eq(&e->key, &want->key))
+			stay(&t, e);
 	}
 	planning_fit(&t);
 }

@@ -32,6 +32,12 @@ void planning_keep(struct planning_part *t, const struct live_element *e)
 		planning_renew(t, &e->key);
 }
 
+void planning_lean_on(struct planning_part *t, const struct live_element *e)
+{
+	if (e->expires)
+		open_set(t)->borrowed++;
+}
+
 /* What takes the place of something that goes, even if it is larger, comes first. */
 static bool replaces_some(const struct planning_part *t, const struct element_key *key)
 {

@@ -17,6 +17,8 @@ void planning_renew(struct planning_part *t, const struct element_key *key);
  * way round. */
 void planning_keep(struct planning_part *t, const struct live_element *e);
 
+/* What is not ours and stands for something wanted: noted when it expires. */
+void planning_lean_on(struct planning_part *t, const struct live_element *e);
 /* Leaves out what the set has no room for. */
 void planning_fit(struct planning_part *t);
 

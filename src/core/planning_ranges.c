@@ -182,6 +182,7 @@ static void take_source(struct sweep *s, const struct element_key *source)
 		s->others = skip_to(s, next(s, s->others), is_others);
 	while (s->others && range_place(range_key(s->others), &left) == 0) {
 		const struct element_key *hole = range_key(s->others);
+		planning_lean_on(s->t, range_item(s->others));
 		if (range_before(&left, hole, &before))
 			take_piece(s, &before);
 		if (!range_behind(&left, hole, &left))

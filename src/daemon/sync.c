@@ -101,6 +101,7 @@ uint64_t sync_next_ms(const struct world *w)
 		size_t foreign = live_count(&set->live) - set->live.ours;
 		earlier(&next, set->look_ms);
 		earlier(&next, set->hold_ms);
+		earlier(&next, set->frozen ? 0 : set->peek_ms);
 		earlier(&next, set->undoing.pause_ms ? set->undoing.quiet_ms : 0);
 		if (set->present && !set->look_ms) {
 			earlier(&next, set->renew_ms);

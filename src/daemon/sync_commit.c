@@ -16,6 +16,7 @@ enum {
 	GENERATION_WAIT_MS = 20, /* before what cannot do without is tried again */
 	BATCH_MAX = 50000,       /* elements: what our monitor's buffer holds, and a short lock */
 	ROUNDS_MAX = 1000,       /* of pieces: each one commits some, or ends it */
+	PEEK_MS = 5000,          /* where wanted keys are held by others' elements that expire */
 	RENEWALS = 3,            /* in the time that a fuse takes */
 };
 
@@ -74,12 +75,16 @@ static void refused(
 }
 
 /* All that was planned for it is in the kernel. */
-static void finish(const struct sync *s, struct world *w, struct world_set *set, size_t left_out,
-	uint64_t now_ms)
+static void finish(const struct sync *s, struct world *w, struct world_set *set,
+	const struct plan_set *part, uint64_t now_ms)
 {
+	if (part && part->borrowed)
+		set->peek_ms = now_ms + PEEK_MS;
+	else if (set->plan_all)
+		set->peek_ms = 0;
 	wanted_clear_dirty(&set->wanted);
 	set->plan_all = false;
-	if (left_out)
+	if (part && part->left_out)
 		full(s, w, set, now_ms);
 	else
 		sync_recover(s, w, set);
@@ -207,12 +212,12 @@ static void finish_all(const struct sync *s, struct world *w, const struct plan 
 
 	for (size_t i = 0; i < w->set_count; i++) {
 		struct world_set *set = &w->sets[i];
-		size_t left_out = 0;
+		const struct plan_set *of_it = NULL;
 		if (part < p->count && p->sets[part].set_index == i)
-			left_out = p->sets[part++].left_out;
+			of_it = &p->sets[part++];
 		if (is_planned(set, now_ms) && set->present &&
 			(set->plan_all || set->wanted.dirty_count))
-			finish(s, w, set, left_out, now_ms);
+			finish(s, w, set, of_it, now_ms);
 	}
 }
 

@@ -115,7 +115,7 @@ static void look(struct sync *s, struct world *w, struct world_set *set, uint64_
 	struct set_kind kind;
 	uint32_t generation;
 
-	set->look_ms = 0;
+	set->look_ms = set->peek_ms = 0;
 	set->looked = false;
 	int r = nft_conn_read_set(s->conn, &set->id, &kind);
 	if (r == 0 && !kind.unusable && kind.layout == SET_LAYOUT_ADDR_SERVICE && set->config &&
@@ -156,8 +156,10 @@ static void look(struct sync *s, struct world *w, struct world_set *set, uint64_
 void sync_look_due(struct sync *s, struct world *w, uint64_t now_ms)
 {
 	for (size_t i = 0; i < w->set_count; i++) {
-		if (w->sets[i].look_ms && w->sets[i].look_ms <= now_ms)
-			look(s, w, &w->sets[i], now_ms);
+		struct world_set *set = &w->sets[i];
+		bool peeks = set->peek_ms && set->peek_ms <= now_ms && !set->frozen;
+		if (peeks || (set->look_ms && set->look_ms <= now_ms))
+			look(s, w, set, now_ms);
 	}
 }
 

@@ -58,6 +58,8 @@ static void on_added(struct world_set *set, const struct live_element *e)
 	set->touched.added++;
 	if (!e->ours) {
 		note_foreign(set, &e->key);
+		if (e->expires)
+			mark_wants(set, &e->key); /* to be seen to when it has expired */
 		return;
 	}
 	/* Ours, be it from a restored ruleset: it may be unwanted, of another size, or have another
@@ -96,7 +98,6 @@ static void take_news(
 		on_removed(set, e);
 		break;
 	case LIVE_NEWS_STRANGE:
-		set->strange++;
 		break;
 	case LIVE_NEWS_UNSURE:
 		look_now(set, now_ms);
@@ -117,6 +118,7 @@ static void on_entry(struct world_set *set, const struct nft_notice *n, uint64_t
 	}
 	enum live_news news =
 		live_hear(&set->live, &set->touched.ear, &set->kind, &n->entry, added, &e);
+	set->strange += added && news == LIVE_NEWS_STRANGE;
 	take_news(set, news, &e, now_ms);
 }
 

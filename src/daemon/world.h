@@ -90,9 +90,10 @@ struct world_set {
 	struct undoing undoing;
 	uint64_t hold_ms;     /* nothing is committed before that; 0: no wait */
 	struct map strangers; /* key bytes -> struct stranger, of the newest foreign elements */
-	uint64_t renew_ms;    /* our elements get their timeout anew then; 0: they have none */
-	bool halves_size;     /* its kernel counts the two ends of a range, each for itself */
-	char *costly;         /* what each change costs the kernel, where that is much; else NULL */
+	uint64_t peek_ms;  /* look again then, as others' elements expire in silence; 0: no need */
+	uint64_t renew_ms; /* our elements get their timeout anew then; 0: they have none */
+	bool halves_size;  /* its kernel counts the two ends of a range, each for itself */
+	char *costly;      /* what each change costs the kernel, where that is much; else NULL */
 	struct set_effect effect;
 
 	char *degraded;          /* why nothing or not all can be done; NULL: in step */

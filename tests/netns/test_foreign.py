@@ -78,3 +78,18 @@ def test_release_removes_ours_and_nothing_else(make_lab):
     daemon.ctl("diff")
     recipes.turn(daemon)
     assert set(lab.elements("s")) == {"45.99.0.1"}
+
+
+def test_what_others_let_expire_is_put_there_by_us(make_lab):
+    """The kernel says nothing when an element expires, and a wanted one was theirs until then."""
+    lab, daemon = begin(make_lab, "s { type ipv4_addr; flags timeout; }",
+                        "r { type ipv4_addr; flags interval, timeout; }")
+    for name, element in (("s", "45.1.0.1"), ("r", "45.1.0.0/24")):
+        lab.gateway.nft(f"add element inet filter {name} {{ {element} timeout 2s }}")
+    give(lab, daemon, "45.1.0.1", "45.1.0.2")
+    assert lab.elements("s")["45.1.0.1"].get("comment") != "allowsyncd"
+    assert "45.1.0.1" not in lab.elements("r")
+    for name in "sr":
+        becomes(lambda: lab.elements(name).get("45.1.0.1", {}).get("comment") == "allowsyncd",
+                "it is ours now", 30)
+    assert set(lab.elements("s")) == set(lab.elements("r")) == {"45.1.0.1", "45.1.0.2"}
