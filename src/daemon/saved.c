@@ -180,6 +180,14 @@ static void collect_ranges(struct keys *k, const struct world_set *set)
 		take_key(k, &part->adds[i]);
 }
 
+/* Would nft refuse a load that has it beside what is not ours? */
+static bool overlaps_others(const struct world_set *set, const struct element_key *key)
+{
+	const struct live_element *e = live_find_covering(&set->live, &set->kind, key);
+
+	return set->kind.interval && e && !e->ours;
+}
+
 /* First what stands there and stays, then what should: all that we want, and of an earlier run's
  * what waits for its names to be answered. */
 static void collect(struct keys *k, const struct world_set *set)
@@ -198,7 +206,7 @@ static void collect(struct keys *k, const struct world_set *set)
 	}
 	for (size_t at = 0; (want = wanted_next(&set->wanted, &at));) {
 		e = live_find(&set->live, &want->key);
-		if (!e || !e->ours)
+		if ((!e || !e->ours) && !overlaps_others(set, &want->key))
 			take_key(k, &want->key);
 	}
 }
