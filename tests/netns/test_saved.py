@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Elements as text: what the admin's own file includes has our elements from its first packet on."""
 import os
+import re
 import signal
 import stat
 
@@ -8,6 +9,7 @@ import recipes
 from lab import elements_of
 from recipes import ADDR4, PORTS4, PORTS6, becomes, resolve, status, turn
 from test_commit import begin, give
+from test_ranges import covered
 
 NAMES = [f"45.3.0.{i}" for i in range(1, 21)]
 
@@ -32,7 +34,8 @@ def text(daemon, name):
 def has(daemon, name, *elements):
     """The file comes to hold just these."""
     becomes(lambda: text(daemon, name).count("comment") == len(elements)
-            and all(f"\t{e} comment" in text(daemon, name) for e in elements),
+            and all(re.search(rf"\t{re.escape(e)}( timeout \d+s)? comment", text(daemon, name))
+                    for e in elements),
             lambda: f"{elements} in {name}: {text(daemon, name)!r}")
 
 
@@ -225,3 +228,145 @@ def test_release_without_a_daemon_removes_the_file(make_lab):
     daemon.stop()
     daemon.ctl("--root", daemon.root, "release", "s", check=True)
     assert files(daemon) == ["inet-filter-t.nft"] and not lab.elements("s")
+
+
+# --- every kind of set
+
+OF_ALL_KINDS = {
+    "r { type ipv4_addr; flags interval; }": "",
+    "m { type ipv4_addr; flags interval; auto-merge; }": "",
+    "r1 { type ipv4_addr; flags interval; timeout 1h; }": "",
+    "m1 { type ipv4_addr; flags interval, timeout; auto-merge; }": "fuse = 2h",
+    "r6 { type ipv6_addr; flags interval; }": "",
+    "f { type ipv4_addr; flags timeout; }": "fuse = 2h",
+    "d { type ipv4_addr; timeout 1h; }": "",
+    "o { type ipv4_addr; timeout 1h; }": "fuse = 3h",
+    "p { type ipv4_addr . inet_proto . inet_service; flags timeout; }": "fuse = 90min",
+    "s { type ipv4_addr . inet_service; }": "proto = tcp",
+    "sf { type ipv6_addr . inet_service; timeout 1h; }": "proto = tcp",
+    "b { type ipv4_addr . inet_proto . inet_service; flags interval; }": "",
+    "bs { type ipv4_addr . inet_service; flags interval, timeout; }": "proto = tcp\nfuse = 2h",
+}
+FUSES = {"r1", "m1", "f", "d", "o", "p", "sf", "bs"}
+PREFIXES = "45.5.0.0/24, 45.6.0.3-45.6.0.9, 0.0.0.0/8, 255.255.255.0/24, 2a00:1:5::/64"
+
+
+def of_all_kinds(make_lab, sets=None, foreign=""):
+    """A daemon that has filled sets of these kinds, the prefixes in those that take them."""
+    sets = sets or OF_ALL_KINDS
+    lab = make_lab(ruleset=recipes.table(*sets) + foreign, cache=False)
+    daemon = lab.daemon(recipes.resolver() + recipes.vendors("acme", "nets") + recipes.sets(*(
+        f"{d.split()[0]} acme{', nets' if d[0] in 'rm' else ''}\n{keys}"
+        for d, keys in sets.items())))
+    daemon.profile("acme", recipes.profile({"name": "a.example.com", "allow": "tcp/443, tcp/8443",
+                                            "address": "45.7.0.1, 2a00:1::7"}))
+    daemon.profile("nets", recipes.profile({"address": PREFIXES, "allow": "tcp/443, tcp/8443"}))
+    daemon.start()
+    give(lab, daemon, *NAMES, "45.5.0.9", "45.6.0.10", "2a00:1:5::9", "2a00:1::1")
+    return lab, daemon
+
+
+def content(lab, name):
+    """{element: (whose, timeout)}; how much of that is left is another thing."""
+    return {k: (e.get("comment"), e.get("timeout"), "expires" in e)
+            for k, e in lab.elements(name).items()}
+
+
+def own_since(monitor, seen):
+    return [g for g in monitor.read()[seen:] if g.program == "allowsyncd" and (g.added or g.removed)]
+
+
+def load_while_stopped(lab, daemon, tmp_path, ruleset):
+    """All sets as the load alone made them."""
+    daemon.process.send_signal(signal.SIGSTOP)
+    try:
+        load(lab, tmp_path, "flush ruleset\n" + ruleset)
+        return {d.split()[0]: content(lab, d.split()[0]) for d in OF_ALL_KINDS}
+    finally:
+        daemon.process.send_signal(signal.SIGCONT)
+
+
+def test_load_gives_every_kind_of_set_the_same_elements_as_ours(make_lab, tmp_path):
+    lab, daemon = of_all_kinds(make_lab)
+    names = [d.split()[0] for d in OF_ALL_KINDS]
+    before = {n: content(lab, n) for n in names}
+    assert all(whose == "allowsyncd" for n in names for whose, _, _ in before[n].values())
+    assert {n for n in names if all(e[2] for e in before[n].values())} == FUSES
+    for n in names:
+        has(daemon, f"inet-filter-{n}.nft", *(k for k in before[n]))
+    monitor = lab.monitor()
+    assert load_while_stopped(lab, daemon, tmp_path, including(daemon, *OF_ALL_KINDS)) == before
+    seen = len(monitor.read())
+    daemon.ctl("diff")
+    turn(daemon)
+    assert {n: content(lab, n) for n in names} == before
+    # Nothing is left to do, but to renew what expires.
+    own = own_since(monitor, seen)
+    assert not any(g.removed for g in own)
+    assert {name for g in own for _, name, _ in g.added} <= FUSES
+    assert not any(set(files(daemon)) ^ {f"inet-filter-{n}.nft" for n in names})
+
+
+def test_load_beside_foreign_ranges_gives_what_stood_around_them(make_lab, tmp_path):
+    """The admin's own stand behind the table, as the manual shows them."""
+    theirs = {"r": "45.5.0.16/28", "r1": "45.5.0.16/28", "r6": "2a00:1:5:0:8000::/65",
+              "f": "45.99.0.1", "s": "45.99.0.1 . 443", "b": "45.3.0.0/31 . tcp . 443"}
+    foreign = "".join(f"add element inet filter {n} {{ {e} }}\n" for n, e in theirs.items())
+    lab, daemon = of_all_kinds(make_lab, foreign=foreign)
+    names = [d.split()[0] for d in OF_ALL_KINDS]
+    before = {n: content(lab, n) for n in names}
+    for n, e in theirs.items():
+        assert before[n][e][0] is None
+        has(daemon, f"inet-filter-{n}.nft", *(k for k in before[n] if k != e))
+    monitor = lab.monitor()
+    assert load_while_stopped(
+        lab, daemon, tmp_path, including(daemon, *OF_ALL_KINDS) + foreign) == before
+    seen = len(monitor.read())
+    daemon.ctl("diff")
+    turn(daemon)
+    assert {n: content(lab, n) for n in names} == before
+    own = own_since(monitor, seen)
+    assert not any(g.removed for g in own)
+    assert {name for g in own for _, name, _ in g.added} <= FUSES
+    # The hole is filled when theirs is not loaded again.
+    load_while_stopped(lab, daemon, tmp_path, including(daemon, *OF_ALL_KINDS))
+    becomes(lambda: "45.5.0.0/24" in content(lab, "r") and "2a00:1:5::/64" in content(lab, "r6"),
+            "whole again")
+    for n in theirs:
+        becomes(lambda n=n: all(w == "allowsyncd" for w, _, _ in content(lab, n).values()),
+                lambda n=n: f"{n}: {content(lab, n)}")
+    has(daemon, "inet-filter-r.nft", *content(lab, "r"))
+
+
+def test_load_beside_foreign_ranges_into_a_merging_set_comes_to_rest(make_lab, tmp_path):
+    """nft joins what touches, and the result is the admin's: no address is missing all the same."""
+    merging = "m { type ipv4_addr; flags interval; auto-merge; }"
+    foreign = "add element inet filter m { 45.5.0.16/28 }\n"
+    lab, daemon = of_all_kinds(make_lab, {merging: ""}, foreign)
+    assert recipes.set_of(daemon, "m")["foreign"] == 1
+    has(daemon, "inet-filter-m.nft", *(k for k, (w, _, _) in content(lab, "m").items() if w))
+    all_of_it = covered(lab.elements("m"))
+    monitor = lab.monitor()
+    for _ in range(3):
+        load(lab, tmp_path, "flush ruleset\n" + including(daemon, merging) + foreign)
+        becomes(lambda: covered(lab.elements("m")) == all_of_it, "nothing is missing")
+        turn(daemon)
+        daemon.ctl("diff")
+        seen = len(monitor.read())
+        assert daemon.ctl("diff").returncode == 0
+        turn(daemon)
+        assert not own_since(monitor, seen)
+        saved = text(daemon, "inet-filter-m.nft")
+        assert saved.startswith("elements = {\n"), saved
+
+
+def test_permanent_in_spite_of_a_default_timeout_is_mended_after_a_load(make_lab, tmp_path):
+    """nft has no words for it."""
+    lab, daemon = of_all_kinds(make_lab, {"d { type ipv4_addr; timeout 1h; }": "fuse = no"})
+    before = content(lab, "d")
+    assert not any(expires for _, _, expires in before.values())
+    has(daemon, "inet-filter-d.nft", *before)
+    monitor = lab.monitor()
+    load(lab, tmp_path, "flush ruleset\n" + including(daemon, "d { type ipv4_addr; timeout 1h; }"))
+    becomes(lambda: content(lab, "d") == before, lambda: f"{content(lab, 'd')}")
+    assert not any(g.removed for g in monitor.changes() if g.program == "allowsyncd")
