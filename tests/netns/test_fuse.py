@@ -135,9 +135,9 @@ def test_elements_that_ended_while_nobody_ran_are_back_at_the_start(make_lab):
     daemon.kill()
     becomes(lambda: not any(lab.elements(n) for n in names), "all are gone", 60)
     daemon.start()
-    resolve(daemon)
     for n in names:
-        assert set(lab.elements(n)) == filled(n, "45.1.0.1", "2a00:1::1"), n
+        becomes(lambda n=n: set(lab.elements(n)) == filled(n, "45.1.0.1", "2a00:1::1"),
+                lambda n=n: f"{n}: {lab.elements(n)}", 60)
     await_renewals(lab, *names)
     assert not daemon.events("set-degraded") and daemon.ctl("status").returncode == 0
     assert not [n for n in names if "unknown form" in " ".join(set_of(daemon, n)["notes"])]
