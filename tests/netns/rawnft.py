@@ -13,6 +13,7 @@ REQUEST, DUMP, CREATE = 0x1, 0x300, 0x400
 TABLE_OWNER, TABLE_PERSIST = 2, 4
 NESTED, NFPROTO_INET, SUBSYSTEM = 0x8000, 1, 10
 IPV4_ADDR = 7  # nft's number for that type
+SO_SNDBUFFORCE = 32
 
 
 def attribute(kind, value):
@@ -53,6 +54,12 @@ def delete_elements(table, name, *keys):
     return DELSETELEM, 0, _elements(table, name, keys)
 
 
+def add_box(table, name, first, last):
+    """An interval of concatenated keys."""
+    return NEWSETELEM, CREATE, attribute(1, table) + attribute(2, name) + nest(
+        3, nest(1, nest(1, attribute(1, first)), nest(10, attribute(1, last))))
+
+
 def comment_of(userdata):
     """Of an element's userdata: what nft shows as its comment, or None."""
     while len(userdata) >= 2:
@@ -71,14 +78,22 @@ class RawNft:
         self.socket.bind((0, 0))
         self.socket.settimeout(10)
 
-    def change(self, *changes):
-        """One transaction. OSError: nothing of it was done."""
+    def batch(self, *changes):
+        """One transaction, to be sent later."""
         head = struct.pack("!BBH", 0, 0, SUBSYSTEM)
         batch = self._message(BATCH_BEGIN, 0, head)
         for kind, flags, payload in changes:
             batch += self._message(SUBSYSTEM << 8 | kind, flags,
                                    struct.pack("!BBH", NFPROTO_INET, 0, 0) + payload)
-        self.socket.send(batch + self._message(BATCH_END, 0, head))
+        return batch + self._message(BATCH_END, 0, head)
+
+    def change(self, *changes):
+        """One transaction. OSError: nothing of it was done."""
+        self.send(self.batch(*changes))
+
+    def send(self, batch):
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 2 * len(batch) + (1 << 17))
+        self.socket.send(batch)
         # Nothing but errors is answered, and all of them are there when send() is back.
         if select.select([self.socket], [], [], 0)[0]:
             self._raise(self.socket.recv(1 << 16)[16:])
