@@ -167,8 +167,19 @@ static bool is_chosen(const struct choice *c, const struct endpoint *e, bool *re
 struct filling {
 	struct choice *choice;
 	struct config_endpoint *endpoint;
-	struct map seen; /* its names; they point into endpoint->names' strings */
+	struct map seen;   /* its names; they point into endpoint->names' strings */
+	struct map ranges; /* its addresses: copies, as the list moves while it grows */
 };
+
+static void filling_done(struct filling *f)
+{
+	struct addr_range *r;
+
+	for (size_t at = 0; (r = map_next(&f->ranges, &at));)
+		free(r);
+	map_done(&f->ranges);
+	map_done(&f->seen);
+}
 
 static void add_name(struct filling *f, const char *text, struct source at)
 {
@@ -196,11 +207,10 @@ static void add_address(struct filling *f, const struct addr_range *range, struc
 {
 	struct config_endpoint *e = f->endpoint;
 
-	for (size_t i = 0; i < e->address_count; i++) {
-		if (addr_eq(&e->addresses[i].range.first, &range->first) &&
-			addr_eq(&e->addresses[i].range.last, &range->last))
-			return;
-	}
+	if (map_get(&f->ranges, range, sizeof(*range)))
+		return;
+	struct addr_range *copy = xmemdup(range, sizeof(*range));
+	map_put(&f->ranges, copy, sizeof(*copy), copy);
 	VEC_GROW(e->addresses, e->address_capacity, e->address_count);
 	e->addresses[e->address_count++] = (struct profile_address){*range, at};
 }
@@ -267,10 +277,10 @@ static void take_endpoint(struct choice *c, const struct endpoint *e)
 	set_expansion_regions(c, e);
 	VEC_GROW(v->endpoints, v->endpoint_capacity, v->endpoint_count);
 	v->endpoints[v->endpoint_count++] = (struct config_endpoint){.endpoint = e};
-	struct filling f = {c, &v->endpoints[v->endpoint_count - 1], MAP_NULL};
+	struct filling f = {c, &v->endpoints[v->endpoint_count - 1], MAP_NULL, MAP_NULL};
 	fill_lines(&f, &e->names);
 	fill_lines(&f, &e->addresses);
-	map_done(&f.seen);
+	filling_done(&f);
 }
 
 void config_choose(struct config_builder *b, struct config_vendor *v, const struct section *s)
