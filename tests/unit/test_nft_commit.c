@@ -141,6 +141,28 @@ static void check_refused(struct plan *p, int error)
 	CHECK_INT(count_in(&set_b), 1);
 }
 
+/* So that one batch is enough to know all that have to be left out. */
+static void test_every_set_that_is_refused_is_known_with_its_error(void)
+{
+	CHECK(make_sets("size 2;"));
+	struct plan p = PLAN_NULL;
+	add(&p, 5, &set_a, "192.0.2.2");
+	take(&p, 6, &set_a, "192.0.2.9");
+	add(&p, 7, &set_c, "192.0.2.2");
+	add(&p, 8, &set_b, "192.0.2.2");
+	add(&p, 8, &set_b, "192.0.2.3");
+	struct nft_commit_result r = lab_commit(conn, &p);
+	plan_done(&p);
+	CHECK_INT(r.outcome, NFT_COMMIT_REFUSED);
+	CHECK(r.has_set);
+	CHECK_INT(r.set_index, 6);
+	CHECK_INT(r.set_errors[0], 0);
+	CHECK_INT(r.set_errors[1], ENOENT);
+	CHECK_INT(r.set_errors[2], ENOENT);
+	CHECK_INT(r.set_errors[3], ENFILE);
+	CHECK_INT(count_in(&set_a), 1);
+}
+
 static void test_a_delete_of_what_is_absent_changes_nothing(void)
 {
 	CHECK(make_sets(""));
@@ -542,6 +564,7 @@ int main(void)
 	TAP_RUN(test_a_change_of_two_sets_is_one_generation);
 	TAP_RUN(test_what_is_there_already_makes_no_generation);
 	TAP_RUN(test_an_empty_plan_is_done_without_the_kernel);
+	TAP_RUN(test_every_set_that_is_refused_is_known_with_its_error);
 	TAP_RUN(test_a_delete_of_what_is_absent_changes_nothing);
 	TAP_RUN(test_a_full_set_changes_nothing_and_is_named);
 	TAP_RUN(test_a_missing_set_changes_nothing_and_is_named);
