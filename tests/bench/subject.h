@@ -40,10 +40,14 @@ static inline void subject_close(struct subject *s)
 	live_done(&s->live);
 }
 
+/* Since DNS has spoken. */
 static inline struct planning subject_planning(const struct subject *s)
 {
-	return (struct planning){
-		.id = &s->id, .kind = &s->kind, .wanted = &s->wanted, .live = &s->live};
+	return (struct planning){.id = &s->id,
+		.kind = &s->kind,
+		.wanted = &s->wanted,
+		.live = &s->live,
+		.delete_unowned = true};
 }
 
 /* After somebody else's changes. */
