@@ -73,6 +73,30 @@ static inline int apply(const struct plan_set *s, bool replaces, struct kernel_e
 	return 0;
 }
 
+/* Where not all has room, what takes the place of something comes first; and no room is left. */
+static inline void check_order_of_room(
+	const struct plan_set *s, bool guarded, const struct kernel_element *deleted, size_t count)
+{
+	bool missing = false, in_place[CELLS] = {false};
+	uint8_t cells[CELLS];
+
+	HOLDS(!guarded || !s->left_out || kernel.next.count >= s->kind.size);
+	for (size_t i = 0; i < count; i++) {
+		for (unsigned n = cells_of(&deleted[i].at, cells); n > 0; n--) {
+			in_place[cells[n - 1]] = true;
+			missing |= oracle.wanted[cells[n - 1]] &&
+				   kernel.next.by_cell[cells[n - 1]] < 0;
+		}
+	}
+	for (size_t i = 0; has_ranges() && missing && i < s->add_count; i++) {
+		struct shape at = shape_of(&s->adds[i]);
+		bool replaces = false;
+		for (unsigned n = cells_of(&at, cells); n > 0; n--)
+			replaces |= in_place[cells[n - 1]];
+		HOLDS(replaces);
+	}
+}
+
 static inline enum outcome commit(const struct plan *p, int *ret_error, uint32_t *ret_generation)
 {
 	static struct kernel_element deleted[2 * CELLS];
@@ -97,13 +121,16 @@ static inline enum outcome commit(const struct plan *p, int *ret_error, uint32_t
 	int r = apply(s, p->replaces, deleted, &count);
 	if (r < 0) {
 		/* It builds on what stands there, and there is room for it. */
-		HOLDS(d.differs || (r == -ENFILE && kernel.counts_ends && !d.halves));
+		HOLDS(d.differs || kernel.now.gone_count ||
+			(r == -ENFILE && kernel.counts_ends && !d.halves));
 		*ret_error = -r;
 		counts.refused++;
 		return COMMIT_REFUSED;
 	}
 	for (size_t i = 0; i < count; i++)
-		check_deleted(&deleted[i], p->has_generation, d.left_out > 0, i >= s->delete_count);
+		check_deleted(&deleted[i], p->has_generation, d.left_out > 0, i >= s->delete_count,
+			d.differs);
+	check_order_of_room(s, p->has_generation, deleted, count);
 	counts.batches++;
 	counts.adds += s->add_count;
 	counts.deletes += s->delete_count;
@@ -234,6 +261,8 @@ static inline void look(void)
 	counts.looks++;
 	d.look = false;
 	take_kind();
+	if (kernel.queue_at == kernel.queue_count)
+		kernel.now.gone_count = 0;
 	kernel_dump(&d.live, &d.kind, &strange);
 	counts.strange += strange;
 	d.plan_all = true;
@@ -321,7 +350,7 @@ static inline enum outcome commit_pieces(const struct plan *p)
 	enum outcome o = COMMIT_DONE;
 	uint32_t built_on = d.generation;
 	size_t work = 0;
-	bool all = false;
+	bool all = false, deletes = false;
 	struct plan piece;
 
 	while (o == COMMIT_DONE && d.generation == built_on) {
@@ -332,6 +361,9 @@ static inline enum outcome commit_pieces(const struct plan *p)
 		HOLDS(size && (size <= d.piece_max ||
 				      (piece.sets[0].delete_count && piece.sets[0].add_count)));
 		HOLDS(piece.has_generation == p->has_generation && piece.replaces == p->replaces);
+		/* First what only adds, at last what only deletes. */
+		HOLDS(!deletes || !piece.sets[0].add_count);
+		deletes |= piece.sets[0].delete_count && !piece.sets[0].add_count;
 		work += size;
 		piece.generation = d.generation;
 		o = commit_piece(&piece);

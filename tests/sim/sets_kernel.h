@@ -11,7 +11,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
-enum { CELLS = 128, QUEUE_MAX = 65536 };
+enum { CELLS = 128, QUEUE_MAX = 65536, GONE_MAX = 4 };
 
 /* Cells that make one element: one in a hash set, neighbours in a set of ranges, a box. All ends
  * belong to it. */
@@ -32,6 +32,9 @@ struct kernel_set {
 	int16_t by_cell[CELLS];    /* which element holds it; -1: none */
 	bool null_end;             /* that nft puts at address 0 */
 	bool lone_ends[CELLS + 1]; /* of ranges whose start expired */
+	/* Expired without a word since the daemon looked. */
+	struct shape gone[GONE_MAX];
+	unsigned gone_count;
 };
 
 enum notice_kind { NOTICE_ADDED, NOTICE_DELETED, NOTICE_SET, NOTICE_GENERATION };
@@ -68,7 +71,8 @@ static struct {
 	unsigned long strange, pieces, batches, adds, deletes, renewals, replaced, flushes,
 		recreations;
 	unsigned long foreign, foreign_failed, foreign_removed, reshaped, merged;
-	unsigned long tagged_boxes, unclosed, lone_ends, retimed, reloads, repaired, differing;
+	unsigned long tagged_boxes, unclosed, expired, retimed, reloads, repaired, differing,
+		mistaken;
 } counts;
 
 /* A failure says where: the steps are the same for the same seed. */
@@ -407,8 +411,14 @@ static inline void kernel_flush(void)
 		struct set_entry e = null_end();
 		tell_entry(false, &e);
 	}
-	memset(n, 0, sizeof(*n));
-	memset(n->by_cell, 0xff, sizeof(n->by_cell));
+	/* The end that is left of a range tells that it is gone. */
+	struct kernel_set empty = {.gone_count = 0};
+	for (unsigned i = 0; i < n->gone_count; i++) {
+		if (!has_ranges() || is_last(n->gone[i].a1))
+			empty.gone[empty.gone_count++] = n->gone[i];
+	}
+	memset(empty.by_cell, 0xff, sizeof(empty.by_cell));
+	*n = empty;
 }
 
 /* The daemon's buffer is too small for some. */

@@ -222,21 +222,22 @@ static inline void close_starts(void)
 	}
 }
 
-/* Without a word; who looks then finds the end that is left. */
+/* Without a word; of a range the end is left. */
 static inline void expire_one(void)
 {
-	if (!has_ranges() || kernel.kind.size || !kernel.now.count)
+	struct kernel_element e;
+
+	if (kernel.kind.size || !kernel.now.count || kernel.now.gone_count == GONE_MAX)
 		return;
 	kernel_begin();
-	struct kernel_element *e = &kernel.next.items[random_below(kernel.next.count)];
-	if (!e->ours && has_end(e)) {
-		counts.lone_ends++;
-		kernel.next.lone_ends[e->at.a1 + 1] = true;
-		kernel_drop(e);
-		kernel.now = kernel.next;
-		kernel.lost = true;
-	}
-	kernel.made_count = 0;
+	e = kernel.next.items[random_below(kernel.next.count)];
+	if (e.ours || e.unclosed)
+		return;
+	kernel_drop(&kernel.next.items[kernel.next.by_cell[cell_of(e.at.a0, e.at.p0, e.at.q0)]]);
+	kernel.next.lone_ends[e.at.a1 + 1] |= has_end(&e);
+	kernel.next.gone[kernel.next.gone_count++] = e.at;
+	kernel.now = kernel.next;
+	counts.expired++;
 }
 
 static inline int change_something(bool simple)

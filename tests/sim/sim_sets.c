@@ -143,7 +143,9 @@ static void check_all(void)
 		d.look = true;
 		turn_until_idle();
 	}
-	if (d.full) {
+	if (kernel.now.gone_count)
+		check_stale_copy(&d.live);
+	if (d.full || kernel.now.gone_count) {
 		d.look = true;
 		turn_until_idle();
 	}
@@ -178,10 +180,10 @@ static void step(void)
 		own_change();
 	if (d.known && chance(100))
 		reload();
+	for (unsigned n = chance(10) ? 1 + random_below(3) : 0; n > 0; n--)
+		expire_one();
 	for (unsigned n = chance(2) ? random_below(4) : 0; n > 0; n--)
 		others_change(false);
-	if (chance(100))
-		expire_one();
 	others.storm = chance(5) ? random_below(8) : 0;
 	d.look = d.look || chance(50);
 	turn_until_idle();
@@ -244,22 +246,22 @@ static void everything_happened(void)
 		counts.renewals, counts.replaced, counts.pieces, counts.stale, counts.unguarded,
 		counts.put_off, counts.refused);
 	printf("# %lu looks, %lu unsure, %lu lost, %lu strange, %lu full, %lu halved, %lu foreign "
-	       "removed, %lu reshaped, %lu repaired, %lu copies off\n",
+	       "removed, %lu reshaped, %lu repaired, %lu copies off, %lu mistaken\n",
 		counts.looks, counts.unsure, counts.lost, counts.strange, counts.full,
 		counts.halved, counts.foreign_removed, counts.reshaped, counts.repaired,
-		counts.differing);
+		counts.differing, counts.mistaken);
 	printf("# others: %lu changes (%lu failed), %lu flushes, %lu recreations, %lu merged, %lu "
-	       "retimed, %lu tagged boxes, %lu unclosed, %lu lone ends; %lu reloads\n",
+	       "retimed, %lu tagged boxes, %lu unclosed, %lu expired; %lu reloads\n",
 		counts.foreign, counts.foreign_failed, counts.flushes, counts.recreations,
-		counts.merged, counts.retimed, counts.tagged_boxes, counts.unclosed,
-		counts.lone_ends, counts.reloads);
+		counts.merged, counts.retimed, counts.tagged_boxes, counts.unclosed, counts.expired,
+		counts.reloads);
 	const unsigned long all[] = {counts.batches, counts.adds, counts.deletes, counts.renewals,
 		counts.replaced, counts.pieces, counts.stale, counts.unguarded, counts.put_off,
 		counts.refused, counts.looks, counts.unsure, counts.lost, counts.strange,
 		counts.full, counts.halved, counts.foreign_removed, counts.reshaped,
 		counts.repaired, counts.foreign, counts.foreign_failed, counts.flushes,
 		counts.recreations, counts.merged, counts.retimed, counts.tagged_boxes,
-		counts.unclosed, counts.lone_ends, counts.reloads};
+		counts.unclosed, counts.expired, counts.reloads};
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		CHECK(all[i] > 0);
 }
