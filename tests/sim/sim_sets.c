@@ -262,7 +262,8 @@ static void everything_happened(void)
 		counts.repaired, counts.foreign, counts.foreign_failed, counts.flushes,
 		counts.recreations, counts.merged, counts.retimed, counts.tagged_boxes,
 		counts.unclosed, counts.expired, counts.reloads};
-	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+	/* In a short run some may not. */
+	for (size_t i = 0; steps >= 50000 && i < sizeof(all) / sizeof(*all); i++)
 		CHECK(all[i] > 0);
 }
 
