@@ -202,6 +202,8 @@ static enum live_news hear_added(
 	old = range_at(l, e, &behind);
 	if (old && e->is_open && behind.len)
 		return LIVE_NEWS_UNSURE; /* another one, that has no end to tell */
+	if (old && e->ours && !old->ours)
+		return LIVE_NEWS_UNSURE; /* another one; or without an end of its own */
 	if (old) {
 		/* The same range again, with another timeout: its end is not told. Or another one,
 		 * in the place of one that expired. Its comment is told in both cases. */

@@ -28,8 +28,8 @@ static void mark_dirty(struct wanted *w, struct want *want, struct owner *cause,
 		VEC_GROW(w->dirty, w->dirty_capacity, w->dirty_count);
 		want->dirty = (uint32_t)++w->dirty_count;
 	}
-	w->dirty[want->dirty - 1] = (struct dirty_key){
-		.want = want, .cause = cause, .reason = reason, .ttl_s = ttl_s};
+	w->dirty[want->dirty - 1] =
+		(struct dirty_key){.want = want, .cause = cause, .reason = reason, .ttl_s = ttl_s};
 }
 
 static uint32_t find_owner(const struct want *want, const struct owner *o)

@@ -23,6 +23,7 @@ struct kernel_element {
 	struct shape at;
 	bool ours, expires;
 	bool fresh;    /* its time was set since that was last looked at */
+	bool tagged;   /* a box of more than a key with our tag; never ours all the same */
 	bool unclosed; /* a range without an end of its own; never ours, whatever its tag says */
 };
 
@@ -230,7 +231,7 @@ static inline struct set_entry start_of(const struct kernel_element *e)
 
 	if (!kernel.kind.interval)
 		return s;
-	s.ours |= e->unclosed && e->at.a0 % 2;
+	s.ours |= e->tagged || (e->unclosed && e->at.a0 % 2);
 	s.key.len /= 2;
 	memset(s.key.bytes + s.key.len, 0, s.key.len);
 	if (has_ranges()) {

@@ -49,14 +49,19 @@ static inline void note_leftover(const struct kernel_element *e)
 {
 	uint8_t cells[CELLS];
 
-	counts.tagged_boxes += e->ours && set_kind_has_boxes(&kernel.kind) && !is_single(&e->at);
 	for (unsigned n = cells_of(&e->at, cells); e->ours && n > 0; n--)
 		oracle.leftover[cells[n - 1]] = true;
 }
 
-static inline int put(const struct kernel_element *e)
+static inline int put(struct kernel_element *e)
 {
 	int r;
+
+	if (e->ours && set_kind_has_boxes(&kernel.kind) && !is_single(&e->at)) {
+		e->ours = false;
+		e->tagged = true;
+		counts.tagged_boxes++;
+	}
 
 	if (has_ranges() && !kernel.next.null_end && kernel.base == 0 && chance(2) &&
 		!kernel_at(&kernel.next, 0)) {

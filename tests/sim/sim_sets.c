@@ -117,8 +117,8 @@ static void reload(void)
 		wanted_mark_dirty(&d.wanted, &key, NULL, "reload", 0);
 	}
 	for (size_t i = 0; i < old.dirty_count; i++) {
-		if (!wanted_find(&old, &old.dirty[i].key))
-			wanted_mark_dirty(&d.wanted, &old.dirty[i].key, NULL, "reload", 0);
+		if (!wanted_find(&old, &old.dirty[i].want->key))
+			wanted_mark_dirty(&d.wanted, &old.dirty[i].want->key, NULL, "reload", 0);
 	}
 	oracle_fill(&d.wanted);
 	wanted_done(&old);
