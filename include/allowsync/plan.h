@@ -48,7 +48,7 @@ size_t plan_work_count(const struct plan *p);
  * where it begins, so what others put in its place meanwhile would go. And one that reaches to the
  * last address has no end, so the kernel takes it also over what others put there meanwhile, where
  * it then ends. */
-bool plan_set_needs_generation(const struct plan_set *s);
+bool plan_set_needs_generation(const struct plan *p, const struct plan_set *s);
 
 /* A plan that is too large for one batch, in pieces: first what only adds, so that nothing is
  * missing in between, at last what only deletes. In sets where room or overlaps bind the two

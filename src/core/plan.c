@@ -76,9 +76,9 @@ static bool reaches_to_the_last(const struct element_key *key)
 	return true;
 }
 
-bool plan_set_needs_generation(const struct plan_set *s)
+bool plan_set_needs_generation(const struct plan *p, const struct plan_set *s)
 {
-	if (s->kind.interval && s->delete_count)
+	if (s->kind.interval && (s->delete_count || (p->replaces && s->renewal_count)))
 		return true;
 	for (size_t i = 0; set_kind_has_ranges(&s->kind) && i < s->add_count; i++) {
 		if (reaches_to_the_last(&s->adds[i]))

@@ -180,12 +180,12 @@ static void collect_ranges(struct keys *k, const struct world_set *set)
 		take_key(k, &part->adds[i]);
 }
 
-/* Would nft refuse a load that has it beside what is not ours? */
-static bool overlaps_others(const struct world_set *set, const struct element_key *key)
+/* It stays as its owner made it; and nft may refuse a load in which both overlap. */
+static bool is_others(const struct world_set *set, const struct element_key *key)
 {
 	const struct live_element *e = live_find_covering(&set->live, &set->kind, key);
 
-	return set->kind.interval && e && !e->ours;
+	return e && !e->ours;
 }
 
 /* First what stands there and stays, then what should: all that we want, and of an earlier run's
@@ -206,7 +206,7 @@ static void collect(struct keys *k, const struct world_set *set)
 	}
 	for (size_t at = 0; (want = wanted_next(&set->wanted, &at));) {
 		e = live_find(&set->live, &want->key);
-		if ((!e || !e->ours) && !overlaps_others(set, &want->key))
+		if ((!e || !e->ours) && !is_others(set, &want->key))
 			take_key(k, &want->key);
 	}
 }

@@ -18,6 +18,9 @@ struct sync {
 	struct nft_conn *conn;
 	struct nft_monitor *monitor;
 	uint32_t generation; /* of nf_tables, as last heard; 0: not yet */
+	bool crossed;        /* others were there between that and our last commit */
+	bool doubts;         /* what is being heard may be older than a commit of ours */
+	bool catches_up;     /* some set was looked at ahead of what was heard */
 	struct history *history;
 	sync_event_fn emit;
 	void *userdata;

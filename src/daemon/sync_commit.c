@@ -18,20 +18,19 @@ enum {
 	ROUNDS_MAX = 1000,       /* of pieces: each one commits some, or ends it */
 	PEEK_MS = 5000,          /* where wanted keys are held by others' elements that expire */
 	RENEWALS = 3,            /* in the time that a fuse takes */
+	RENEW_RETRY_MS = 1000,
 };
 
 /* --- what came of it, for one set --- */
 
-/* Looking again finds the room that there may be by then. */
-static void full(const struct sync *s, struct world *w, struct world_set *set, uint64_t now_ms)
+/* What leaves goes on leaving, and what then fits comes in. */
+static void note_full(const struct sync *s, struct world *w, struct world_set *set, uint64_t now_ms)
 {
 	_cleanup_free_ char *why = xasprintf(
 		"it is full: not all that it should hold fits into size %u", set->kind.size);
 
+	set->look_failures = 0;
 	sync_degrade(s, w, set, now_ms, why);
-	if (!set->look_failures)
-		set->look_failures = 1;
-	sync_look_later(set, now_ms);
 }
 
 /* The kernel has it. */
@@ -84,8 +83,9 @@ static void finish(const struct sync *s, struct world *w, struct world_set *set,
 		set->peek_ms = 0;
 	wanted_clear_dirty(&set->wanted);
 	set->plan_all = false;
-	if (part && part->left_out)
-		full(s, w, set, now_ms);
+	set->full = part && part->left_out;
+	if (set->full)
+		note_full(s, w, set, now_ms);
 	else
 		sync_recover(s, w, set);
 }
@@ -94,23 +94,27 @@ static void finish(const struct sync *s, struct world *w, struct world_set *set,
 
 enum committed {
 	COMMITTED,
-	COMMITTED_SOME, /* in pieces: what is left is to be planned anew */
-	STALE,          /* nothing, as others were there first */
-	REFUSED_SOME,   /* nothing, because of sets that are looked at again; the others may go */
-	REFUSED,        /* nothing, and nobody knows why: all are looked at again */
+	INTERRUPTED,  /* some pieces: others came in between, so the rest is to be planned anew */
+	STALE,        /* nothing, as others were there first */
+	REFUSED_SOME, /* nothing, because of sets that are looked at again; the others may go */
+	REFUSED,      /* nothing, and nobody knows why: all are looked at again */
 };
 
 /* One batch, and into the copies. */
 static enum committed commit_batch(
 	struct sync *s, struct world *w, const struct plan *p, uint64_t now_ms)
 {
+	uint32_t before = s->generation;
 	struct nft_commit_result r;
 
+	s->crossed = false;
 	nft_conn_commit(s->conn, p, &r);
 	if (r.outcome == NFT_COMMIT_STALE && p->has_generation)
 		return STALE;
-	if (r.outcome == NFT_COMMIT_DONE && r.generation)
+	if (r.outcome == NFT_COMMIT_DONE && r.generation) {
+		s->crossed = r.generation - before > 1;
 		sync_take_generation(s, r.generation);
+	}
 	bool by_set = r.outcome == NFT_COMMIT_REFUSED && r.has_set;
 	for (size_t i = 0; i < p->count; i++) {
 		struct world_set *set = &w->sets[p->sets[i].set_index];
@@ -120,34 +124,33 @@ static enum committed commit_batch(
 		else if (error)
 			refused(s, w, set, error, now_ms);
 	}
+	/* Without a guard others may have been there a moment before: told only now, it would be
+	 * taken for something that came after. What they touched is looked at. */
+	if (s->crossed) {
+		s->doubts = true;
+		nft_monitor_drain(s->monitor);
+		s->doubts = false;
+	}
 	return r.outcome == NFT_COMMIT_DONE ? COMMITTED : by_set ? REFUSED_SOME : REFUSED;
 }
 
-/* As long as nobody else changes anything in between: then all is to be planned again. */
 static enum committed commit_pieces(
 	struct sync *s, struct world *w, const struct plan *p, uint64_t now_ms)
 {
 	struct plan_cut cut = PLAN_CUT_NULL;
 	enum committed result = COMMITTED;
-	uint32_t built_on = s->generation;
 	struct plan piece;
 
-	while (result == COMMITTED && s->generation == built_on &&
-		plan_next_piece(p, BATCH_MAX, &cut, &piece)) {
+	while (result == COMMITTED && plan_next_piece(p, BATCH_MAX, &cut, &piece)) {
 		piece.generation = s->generation;
 		result = commit_batch(s, w, &piece, now_ms);
 		plan_piece_done(&piece);
-		built_on = s->generation;
+		uint32_t own = s->generation;
 		nft_monitor_drain(s->monitor);
+		if (result == COMMITTED && (s->crossed || s->generation != own))
+			result = INTERRUPTED;
 	}
-	return result == COMMITTED ? COMMITTED_SOME : result;
-}
-
-static enum committed commit_plan(
-	struct sync *s, struct world *w, const struct plan *p, uint64_t now_ms)
-{
-	return plan_work_count(p) > BATCH_MAX ? commit_pieces(s, w, p, now_ms)
-					      : commit_batch(s, w, p, now_ms);
+	return result;
 }
 
 /* --- a turn --- */
@@ -165,7 +168,7 @@ static void plan_turn(
 	for (size_t i = 0; i < w->set_count; i++) {
 		const struct world_set *set = &w->sets[i];
 		if (is_planned(set, now_ms) && (set->plan_all || set->wanted.dirty_count))
-			sync_plan_one(p, set, set->plan_all);
+			sync_plan_one(p, set, set->plan_all || set->full);
 	}
 	p->has_generation = guarded && s->generation;
 	p->generation = s->generation;
@@ -180,7 +183,7 @@ static bool put_off(struct world *w, const struct plan *p, uint64_t now_ms)
 	bool some = false;
 
 	for (size_t i = 0; i < p->count; i++) {
-		if (!plan_set_needs_generation(&p->sets[i]))
+		if (!plan_set_needs_generation(p, &p->sets[i]))
 			continue;
 		w->sets[p->sets[i].set_index].hold_ms = now_ms + GENERATION_WAIT_MS;
 		some = true;
@@ -227,6 +230,7 @@ static void finish_all(const struct sync *s, struct world *w, const struct plan 
 void sync_commit_turn(struct sync *s, struct world *w, uint64_t now_ms)
 {
 	size_t refusals = 0, stale = 0, rounds = 0;
+	bool told = false;
 
 	/* Each refusal leaves at least one set out. */
 	while (refusals <= w->set_count && rounds < ROUNDS_MAX) {
@@ -237,13 +241,19 @@ void sync_commit_turn(struct sync *s, struct world *w, uint64_t now_ms)
 			plan_done(&p);
 			plan_turn(s, w, false, now_ms, &p);
 		}
-		if (plan_work_count(&p) > BATCH_MAX && !rounds)
+		bool large = plan_work_count(&p) > BATCH_MAX;
+		if (large && !told)
 			tell_pieces(s, w, &p);
-		switch (commit_plan(s, w, &p, now_ms)) {
+		told = told || large;
+		switch (large ? commit_pieces(s, w, &p, now_ms) : commit_batch(s, w, &p, now_ms)) {
 		case COMMITTED:
-			finish_all(s, w, &p, now_ms);
-			return;
-		case COMMITTED_SOME:
+			if (!large) {
+				finish_all(s, w, &p, now_ms);
+				return;
+			}
+			rounds++; /* for what came meanwhile */
+			break;
+		case INTERRUPTED:
 			rounds++;
 			break;
 		case STALE:
@@ -268,11 +278,11 @@ static bool is_renewed(const struct world_set *set, uint64_t now_ms)
 
 /* False: nothing is due. */
 static bool plan_renewals(
-	const struct sync *s, const struct world *w, bool guarded, uint64_t now_ms, struct plan *p)
+	const struct sync *s, const struct world *w, uint64_t now_ms, struct plan *p)
 {
 	bool due = false;
 
-	*p = (struct plan){.has_generation = guarded && s->generation, .generation = s->generation};
+	*p = PLAN_NULL;
 	for (size_t i = 0; i < w->set_count; i++) {
 		struct planning in = sync_planning_of(&w->sets[i]);
 		if (!is_renewed(&w->sets[i], now_ms))
@@ -284,22 +294,50 @@ static bool plan_renewals(
 	return due;
 }
 
-void sync_renew_turn(struct sync *s, struct world *w, uint64_t now_ms)
+static bool needs_generation(const struct plan *p)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		if (plan_set_needs_generation(p, &p->sets[i]))
+			return true;
+	}
+	return false;
+}
+
+/* What others changed since it was planned does no harm: at most an element of ours that they
+ * deleted is there again. */
+static void renew_piece(struct sync *s, struct world *w, struct plan *piece, uint64_t now_ms)
 {
 	enum committed result = STALE;
 
-	for (size_t stale = 0; stale <= STALE_MAX && result == STALE; stale++) {
-		_cleanup_(plan_done) struct plan p;
-		if (stale)
-			nft_monitor_drain(s->monitor);
-		if (!plan_renewals(s, w, stale < STALE_MAX, now_ms, &p))
-			return;
-		result = commit_plan(s, w, &p, now_ms);
+	for (size_t stale = 0; result == STALE && stale <= STALE_MAX; stale++) {
+		piece->has_generation = stale < STALE_MAX && s->generation;
+		piece->generation = s->generation;
+		if (!piece->has_generation && needs_generation(piece))
+			break;
+		result = commit_batch(s, w, piece, now_ms);
+		nft_monitor_drain(s->monitor);
+	}
+	for (size_t i = 0; result != COMMITTED && i < piece->count; i++)
+		w->sets[piece->sets[i].set_index].renews_late = true;
+}
+
+void sync_renew_turn(struct sync *s, struct world *w, uint64_t now_ms)
+{
+	_cleanup_(plan_done) struct plan p;
+	struct plan_cut cut = PLAN_CUT_NULL;
+	struct plan piece;
+
+	if (!plan_renewals(s, w, now_ms, &p))
+		return;
+	while (plan_next_piece(&p, BATCH_MAX, &cut, &piece)) {
+		renew_piece(s, w, &piece, now_ms);
+		plan_piece_done(&piece);
 	}
 	for (size_t i = 0; i < w->set_count; i++) {
 		struct world_set *set = &w->sets[i];
+		uint64_t wait_ms = set->renews_late ? RENEW_RETRY_MS : set->kind.fuse_ms / RENEWALS;
 		if (is_renewed(set, now_ms))
-			set->renew_ms =
-				set->kind.fuse_ms ? now_ms + set->kind.fuse_ms / RENEWALS : 0;
+			set->renew_ms = set->kind.fuse_ms ? now_ms + wait_ms : 0;
+		set->renews_late = false;
 	}
 }

@@ -4,11 +4,12 @@
 #include "daemon/refresh.h"
 #include "daemon/sync_private.h"
 #include "edge/nft_conn.h"
+#include "edge/nft_monitor.h"
 
 #include <string.h>
 #include <syslog.h>
 
-enum { LOOK_FIRST_MS = 1000, LOOK_MAX_MS = 10000, DIRTY_MAX = 65536 };
+enum { LOOK_FIRST_MS = 1000, LOOK_MAX_MS = 10000, LOOSE_TRIES = 5, DIRTY_MAX = 65536 };
 
 /* The first failure is looked into at once, further ones with back-off. */
 void sync_look_later(struct world_set *set, uint64_t now_ms)
@@ -45,8 +46,9 @@ static void take_kind(
 	set->kind = *kind;
 	set->kind.protocol = set->config ? set->config->protocol : 0;
 	set->kind.fuse_ms = refresh_fuse_ms(set);
-	if (set->halves_size && set_kind_has_ranges(&set->kind))
-		set->kind.size /= 2;
+	/* Its two ends each, and nft's at address 0. */
+	if (set->halves_size && set_kind_has_ranges(&set->kind) && set->kind.size)
+		set->kind.size = set->kind.size > 3 ? (set->kind.size - 1) / 2 : 1;
 	bool same = has_same_keys(&before, &set->kind);
 	if (same && before.fuse_ms == set->kind.fuse_ms &&
 		before.has_timeout == set->kind.has_timeout)
@@ -109,24 +111,69 @@ static void absent(const struct sync *s, struct world *w, struct world_set *set,
 	sync_look_later(set, now_ms);
 }
 
-/* Reads type and elements of one set; from then on it is planned. */
+/* Beside somebody who changes the ruleset faster than it can be read; but not this set. */
+static int dump_beside_others(struct sync *s, struct world_set *set, uint32_t *ret_generation)
+{
+	int r = NFT_CONN_E_BUSY;
+
+	for (int try = 0; r == NFT_CONN_E_BUSY && try < LOOSE_TRIES; try++) {
+		nft_monitor_drain(s->monitor);
+		uint64_t heard = set->heard, lost = nft_monitor_lost_count(s->monitor);
+		r = nft_conn_dump_loosely(s->conn, &set->id, &set->kind, &set->live, &set->strange);
+		nft_monitor_drain(s->monitor);
+		if (r == 0 && (set->heard != heard || nft_monitor_lost_count(s->monitor) != lost))
+			r = NFT_CONN_E_BUSY;
+	}
+	*ret_generation = nft_monitor_generation(s->monitor);
+	return r;
+}
+
+/* Why the set cannot be filled as it is configured; NULL: it can. */
+static const char *why_unusable(const struct world_set *set, const struct set_kind *kind)
+{
+	if (kind->unusable)
+		return kind->unusable;
+	if (kind->layout == SET_LAYOUT_ADDR_SERVICE && set->config && !set->config->protocol)
+		return "its keys have no protocol, so say proto = tcp (or udp), as its rule has it";
+	return NULL;
+}
+
+/* Type and elements of one set. */
+static int read_set(
+	struct sync *s, struct world *w, struct world_set *set, uint32_t *ret_generation)
+{
+	struct set_kind kind = set->read_kind;
+	bool carried = set->carried;
+	int r = carried ? 0 : nft_conn_read_set(s->conn, &set->id, &kind);
+
+	set->carried = false;
+	if (r != 0)
+		return r;
+	set->read_kind = kind;
+	set->read_kind.unusable = why_unusable(set, &kind);
+	if (set->read_kind.unusable)
+		return 0;
+	take_kind(s, w, set, &kind);
+	*ret_generation = s->generation;
+	if (carried)
+		return 0;
+	r = nft_conn_dump(s->conn, &set->id, &set->kind, &set->live, ret_generation, &set->strange);
+	if (r == NFT_CONN_E_BUSY)
+		r = dump_beside_others(s, set, ret_generation);
+	set->looked_generation = *ret_generation;
+	set->catches_up = s->catches_up = true;
+	set->touched.ear = LIVE_EAR_NULL;
+	return r;
+}
+
+/* From then on it is planned. */
 static void look(struct sync *s, struct world *w, struct world_set *set, uint64_t now_ms)
 {
-	struct set_kind kind;
 	uint32_t generation;
 
 	set->look_ms = set->peek_ms = 0;
 	set->looked = false;
-	int r = nft_conn_read_set(s->conn, &set->id, &kind);
-	if (r == 0 && !kind.unusable && kind.layout == SET_LAYOUT_ADDR_SERVICE && set->config &&
-		!set->config->protocol)
-		kind.unusable = "its keys have no protocol, so say proto = tcp (or udp), as its "
-				"rule has it";
-	if (r == 0 && !kind.unusable) {
-		take_kind(s, w, set, &kind);
-		r = nft_conn_dump(
-			s->conn, &set->id, &set->kind, &set->live, &generation, &set->strange);
-	}
+	int r = read_set(s, w, set, &generation);
 	if (r == NFT_CONN_E_BUSY) {
 		sync_degrade(s, w, set, now_ms, "the ruleset changes too fast to be read");
 		sync_look_later(set, now_ms);
@@ -136,16 +183,15 @@ static void look(struct sync *s, struct world *w, struct world_set *set, uint64_
 	} else if (r < 0) {
 		_cleanup_free_ char *why = xasprintf("cannot be read: %s", strerror(-r));
 		absent(s, w, set, now_ms, why);
-	} else if (kind.unusable) {
-		_cleanup_free_ char *why =
-			xasprintf("%s: this version cannot fill such a set", kind.unusable);
+	} else if (set->read_kind.unusable) {
+		_cleanup_free_ char *why = xasprintf(
+			"%s: this version cannot fill such a set", set->read_kind.unusable);
 		set->looked = true;
 		absent(s, w, set, now_ms, why);
 	} else {
 		set->looked = true;
 		set->present = true;
 		set->plan_all = true;
-		set->touched.ear = LIVE_EAR_NULL;
 		if (set->kind.fuse_ms && !set->renew_ms)
 			set->renew_ms = now_ms;
 		sync_take_generation(s, generation);

@@ -107,6 +107,13 @@ static void take_news(
 	}
 }
 
+/* Older than what was looked at. */
+static bool is_seen(const struct world_set *set, const struct nft_notice *n)
+{
+	return set->catches_up &&
+	       (int16_t)(n->generation_16 - (uint16_t)set->looked_generation) <= 0;
+}
+
 static void on_entry(struct world_set *set, const struct nft_notice *n, uint64_t now_ms)
 {
 	bool added = n->kind == NFT_NOTICE_ADDED;
@@ -241,12 +248,27 @@ static void end_entries(struct world_set *set, const struct nft_notice *n, uint6
 		world_set_note_stranger(set, &set->touched.foreign[i], by, now_ms);
 }
 
+/* From here on what is heard of these sets is news. */
+static void catch_up(struct sync *s, struct world *w, uint32_t generation)
+{
+	bool all = true;
+
+	for (size_t i = 0; s->catches_up && i < w->set_count; i++) {
+		struct world_set *set = &w->sets[i];
+		if (set->catches_up && (int32_t)(generation - set->looked_generation) >= 0)
+			set->catches_up = false;
+		all = all && !set->catches_up;
+	}
+	s->catches_up = s->catches_up && !all;
+}
+
 static void on_generation(struct watch *watch, struct sync *s, struct world *w,
 	const struct nft_notice *n, uint64_t now_ms)
 {
 	bool held = false;
 
 	sync_take_generation(s, n->generation);
+	catch_up(s, w, n->generation);
 	if (!watch->touched)
 		return;
 	watch->touched = false;
@@ -286,11 +308,16 @@ void watch_on_notice(struct watch *watch, struct sync *s, struct world *w,
 		if (!is_about(set, n))
 			continue;
 		watch->touched = true;
+		set->heard++;
+		if (is_seen(set, n))
+			continue;
 		if (n->kind == NFT_NOTICE_SET || n->kind == NFT_NOTICE_TABLE) {
 			set->touched.replaced = true;
 			look_now(set, now_ms);
 		} else if (set->present) {
 			on_entry(set, n, now_ms);
+			if (s->doubts)
+				look_now(set, now_ms);
 		}
 	}
 }

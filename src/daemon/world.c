@@ -151,6 +151,22 @@ static void carry_wants(struct world *w, struct world_set *set, const struct wor
 	}
 }
 
+/* What is heard of the kernel's set goes on where it was: nothing has to be looked at. */
+static void carry_copy(struct world_set *set, struct world_set *old)
+{
+	if (!old->present || !old->looked || old->look_ms || old->peek_ms)
+		return;
+	set->carried = true;
+	set->live = old->live;
+	old->live = LIVE_NULL;
+	set->read_kind = old->read_kind;
+	set->strange = old->strange;
+	set->halves_size = old->halves_size;
+	set->catches_up = old->catches_up;
+	set->looked_generation = old->looked_generation;
+	set->touched.ear = old->touched.ear;
+}
+
 static void carry_set(struct world *w, struct world_set *set, struct world_set *old)
 {
 	carry_wants(w, set, old);
@@ -160,6 +176,7 @@ static void carry_set(struct world *w, struct world_set *set, struct world_set *
 	set->foreign_reported = old->foreign_reported;
 	set->strangers = old->strangers;
 	old->strangers = MAP_NULL;
+	carry_copy(set, old);
 	set->effect = old->effect;
 	if (old->effect.rule)
 		set->effect.rule = xstrdup(old->effect.rule);

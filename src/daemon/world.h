@@ -69,12 +69,14 @@ struct set_effect {
 struct world_set {
 	const struct config_set *config; /* NULL: left the configuration, is being emptied */
 	size_t index;
-	struct set_id id;     /* owned */
-	char *text;           /* "inet filter voip4" */
-	struct set_kind kind; /* layout UNKNOWN until it was seen */
-	bool present;         /* seen at the last look, and usable */
-	bool looked;          /* the last look told what is there, be it nothing */
-	bool paused;          /* released by the admin: stays empty of ours until the next reload */
+	struct set_id id;          /* owned */
+	char *text;                /* "inet filter voip4" */
+	struct set_kind kind;      /* layout UNKNOWN until it was seen */
+	struct set_kind read_kind; /* as the kernel has it, without what is configured */
+	bool carried;              /* the copy is that of the configuration before, and true */
+	bool present;              /* seen at the last look, and usable */
+	bool looked;               /* the last look told what is there, be it nothing */
+	bool paused; /* released by the admin: stays empty of ours until the next reload */
 	bool frozen; /* paused by the admin: nothing is changed until resumed, or the next reload */
 	struct wanted wanted;
 	struct live live;
@@ -91,10 +93,17 @@ struct world_set {
 	uint64_t hold_ms;     /* nothing is committed before that; 0: no wait */
 	struct map strangers; /* key bytes -> struct stranger, of the newest foreign elements */
 	uint64_t peek_ms;  /* look again then, as others' elements expire in silence; 0: no need */
+	bool renews_late;  /* not all of them did, this time */
 	uint64_t renew_ms; /* our elements get their timeout anew then; 0: they have none */
 	bool halves_size;  /* its kernel counts the two ends of a range, each for itself */
 	char *costly;      /* what each change costs the kernel, where that is much; else NULL */
 	struct set_effect effect;
+
+	bool full; /* not all that is wanted has room: plan over the whole set */
+	/* Notices up to the generation that the last look showed are older than the copy. */
+	bool catches_up;
+	uint32_t looked_generation;
+	uint64_t heard; /* how often others touched it */
 
 	char *degraded;          /* why nothing or not all can be done; NULL: in step */
 	uint64_t degraded_ms;    /* since when */

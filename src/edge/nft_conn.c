@@ -96,16 +96,26 @@ static bool dump_on_message(void *userdata, const struct nft_msg *m)
 	return !d->torn;
 }
 
-static int dump_once(
-	struct nft_conn *c, const struct set_id *id, uint32_t generation, struct dump *d)
+/* NFT_CONN_E_MISSING, NFT_CONN_E_BUSY (torn), or -errno. */
+static int dump_once(struct nft_conn *c, const struct set_id *id, const struct set_kind *kind,
+	uint32_t generation, struct live *ret, size_t *ret_strange)
 {
 	uint32_t request[NFT_MSG_REQUEST_MAX / sizeof(uint32_t)];
+	struct dump d = {0};
+
+	live_feed_init(&d.feed, kind, ret);
 	size_t len = nft_msg_encode_dump(request, c->socket.seq, id);
 	if (len == 0)
-		return -ENOENT;
+		return NFT_CONN_E_MISSING;
 	c->dumps++;
-	return nft_socket_dump(
-		&c->socket, request, len, NFT_MSG_KIND_ELEMENTS, generation, dump_on_message, d);
+	int r = nft_socket_dump(
+		&c->socket, request, len, NFT_MSG_KIND_ELEMENTS, generation, dump_on_message, &d);
+	bool whole = r == NFT_SOCKET_DUMP_WHOLE && live_feed_finish(&d.feed);
+	*ret_strange = d.strange + d.feed.strange;
+	live_feed_done(&d.feed);
+	if (r == -ENOENT)
+		return NFT_CONN_E_MISSING;
+	return r < 0 ? r : whole ? 0 : NFT_CONN_E_BUSY;
 }
 
 int nft_conn_dump(struct nft_conn *c, const struct set_id *id, const struct set_kind *kind,
@@ -114,24 +124,26 @@ int nft_conn_dump(struct nft_conn *c, const struct set_id *id, const struct set_
 	uint32_t before, after;
 	int r = nft_conn_generation(c, &before);
 	for (int try = 0; r == 0 && try < DUMP_TRIES; try++, before = after) {
-		struct dump d = {0};
-		live_feed_init(&d.feed, kind, ret);
-		int dumped = dump_once(c, id, before, &d);
-		bool whole = dumped == NFT_SOCKET_DUMP_WHOLE && live_feed_finish(&d.feed);
-		size_t strange = d.strange + d.feed.strange;
-		live_feed_done(&d.feed);
-		if (dumped == -ENOENT)
-			r = NFT_CONN_E_MISSING;
-		else
-			r = dumped < 0 ? dumped : nft_conn_generation(c, &after);
-		if (r == 0 && whole && after == before) {
+		int dumped = dump_once(c, id, kind, before, ret, ret_strange);
+		r = dumped == NFT_CONN_E_BUSY ? 0 : dumped;
+		if (r == 0)
+			r = nft_conn_generation(c, &after);
+		if (r == 0 && dumped == 0 && after == before) {
 			*ret_generation = after;
-			*ret_strange = strange;
 			return 0;
 		}
 	}
 	live_clear(ret);
 	return r ? r : NFT_CONN_E_BUSY;
+}
+
+int nft_conn_dump_loosely(struct nft_conn *c, const struct set_id *id, const struct set_kind *kind,
+	struct live *ret, size_t *ret_strange)
+{
+	int r = dump_once(c, id, kind, 0, ret, ret_strange);
+	if (r != 0)
+		live_clear(ret);
+	return r;
 }
 
 /* --- committing --- */

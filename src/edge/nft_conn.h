@@ -51,6 +51,11 @@ int nft_conn_read_set(struct nft_conn *c, const struct set_id *id, struct set_ki
  * Keys that do not fit the kind count in `*ret_strange`. */
 int nft_conn_dump(struct nft_conn *c, const struct set_id *id, const struct set_kind *kind,
 	struct live *ret, uint32_t *ret_generation, size_t *ret_strange);
+/* The same beside somebody who changes the ruleset all the time: of one try, whatever the
+ * generation does meanwhile. It is consistent if nothing was heard of this set while it went on.
+ * NFT_CONN_E_BUSY: a key came twice. */
+int nft_conn_dump_loosely(struct nft_conn *c, const struct set_id *id, const struct set_kind *kind,
+	struct live *ret, size_t *ret_strange);
 /* Does the running kernel take a new timeout for an element that is there? Probed when first asked
  * (edge/nft_probe.h); where that fails, it is taken for one that does not. */
 bool nft_conn_renews(struct nft_conn *c);

@@ -5,6 +5,7 @@
 #include "edge/nft_attr.h"
 #include "edge/nft_msg.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
@@ -132,6 +133,7 @@ static bool tell(const struct teller *t, const struct nft_msg *m)
 	nft_attrs_index(nft_attrs_of_message(h), NFTA_SET_ELEM_LIST_MAX, at);
 	memcpy(&g, (const uint8_t *)h + sizeof(*h), sizeof(g));
 	n.nf_family = g.nfgen_family;
+	n.generation_16 = ntohs(g.res_id);
 	n.table = nft_attr_text(at[ATTR_TABLE]);
 	if (!n.table)
 		return false;

@@ -27,9 +27,10 @@ struct nft_notice {
 	/* ADDED, DELETED: a mapping, the catch-all or a longer key, which no set of ours has;
 	 * `entry` is empty then. */
 	bool strange;
-	uint32_t portid;     /* the netlink port of whoever made the change */
-	uint32_t generation; /* GENERATION */
-	uint32_t pid;        /* GENERATION: as seen from the first pid namespace; 0: not said */
+	uint16_t generation_16; /* the low half of the generation that it belongs to */
+	uint32_t portid;        /* the netlink port of whoever made the change */
+	uint32_t generation;    /* GENERATION */
+	uint32_t pid;           /* GENERATION: as seen from the first pid namespace; 0: not said */
 	/* GENERATION: as the process calls itself, with ? for what is not printable ASCII; valid
 	 * during the call; "" when not said. */
 	const char *process;

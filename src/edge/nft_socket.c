@@ -202,7 +202,7 @@ int nft_socket_dump(struct nft_socket *s, const void *request, size_t len, enum 
 				continue;
 			torn |= m.interrupted;
 			if (m.kind == kind) {
-				torn |= m.generation_16 != (generation & 0xffff);
+				torn |= generation && m.generation_16 != (generation & 0xffff);
 				torn |= !fn(userdata, &m);
 			} else if (m.kind == NFT_MSG_KIND_ERROR) {
 				s->unsettled = false;

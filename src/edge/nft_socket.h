@@ -38,7 +38,7 @@ enum { NFT_SOCKET_DUMP_WHOLE = 0, NFT_SOCKET_DUMP_TORN };
 /* False: what came cannot be whole. */
 typedef bool (*nft_socket_message_fn)(void *userdata, const struct nft_msg *m);
 /* Sends such a request for a dump, and gives `fn` every message of `kind` that answers it. Whole
- * only if each of them shows that generation; the caller compares it after. -ENOENT: no such
- * object. */
+ * only if each of them shows that generation (0: any); the caller compares it after. -ENOENT: no
+ * such object. */
 int nft_socket_dump(struct nft_socket *s, const void *request, size_t len, enum nft_msg_kind kind,
 	uint32_t generation, nft_socket_message_fn fn, void *userdata);

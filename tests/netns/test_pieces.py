@@ -2,6 +2,8 @@
 """Changes that are too large for one transaction: in pieces, what is added first."""
 import ipaddress
 
+import pytest
+
 import recipes
 from rawnft import RawNft
 from recipes import ADDR4, PORTS4, becomes, set_of, status
@@ -202,3 +204,24 @@ def test_ranges_in_their_tens_of_thousands_are_right_as_well(make_lab):
     assert set(lab.elements("p")) == set(stay + come)
     assert not daemon.events("set-degraded") and daemon.ctl("status").returncode == 0
     assert "flag interval" in " ".join(set_of(daemon, "p")["notes"])
+
+
+@pytest.mark.parametrize("verb", ["reload", "release", "diff"])
+def test_large_set_is_in_step_beside_a_neighbour_that_commits_all_the_time(make_lab, verb):
+    """It cannot be read between two of the neighbour's transactions, as it takes longer than that."""
+    values = addresses(20, 8000)
+    lab, daemon = begin(make_lab, *values)
+    monitor = lab.monitor()
+    dumps = status(daemon)["sets"]["dumps"]
+    neighbour = lab.gateway.popen(["sh", "-c", NEIGHBOUR])
+    try:
+        becomes(lambda: len(monitor.changes()) > 3, "it is at work")
+        daemon.profile("acme", profile(*values[:4000]))
+        assert daemon.ctl(verb).returncode == 0
+        becomes(lambda: set_of(daemon, "p")["elements"]
+                == (0 if verb == "release" else set_of(daemon, "p")["wanted"]), "in step", 30)
+        # A reload goes on with what is known.
+        assert verb != "reload" or status(daemon)["sets"]["dumps"] == dumps
+        assert not daemon.events("set-degraded")
+    finally:
+        lab.gateway.end(neighbour, 9, 10)

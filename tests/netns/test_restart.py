@@ -52,7 +52,7 @@ def contents(lab):
 
 def acme(lab, resolver, **kw):
     d = lab.daemon(resolver + recipes.vendors("acme")
-                   + recipes.sets(*(f"{name} acme" for name in SETS)), **kw)
+                   + recipes.sets(*(f"{name} acme\nfuse = no" for name in SETS)), **kw)
     d.profile("acme", ACME)
     return d
 

@@ -108,7 +108,7 @@ static inline enum outcome commit(const struct plan *p, int *ret_error, uint32_t
 		return COMMIT_DONE;
 	HOLDS(p->count == 1);
 	const struct plan_set *s = &p->sets[0];
-	HOLDS(p->has_generation || !plan_set_needs_generation(s));
+	HOLDS(p->has_generation || !plan_set_needs_generation(p, s));
 	HOLDS(p->has_generation || !s->delete_count || !kernel.kind.interval);
 	others_interfere(!p->has_generation);
 	if (p->has_generation && p->generation != kernel.generation) {
@@ -386,7 +386,7 @@ static inline void commit_turn(void)
 		int error;
 
 		plan_turn(&p, stale < STALE_MAX);
-		if (!p.has_generation && p.count && plan_set_needs_generation(&p.sets[0])) {
+		if (!p.has_generation && p.count && plan_set_needs_generation(&p, &p.sets[0])) {
 			counts.put_off++;
 			d.hold = true;
 		}
@@ -432,6 +432,8 @@ static inline void renew_turn(void)
 			plan_renew_all(&p, &in);
 		p.replaces = !plan_is_empty(&p) && kernel.keeps_timeout;
 		d.left_out = 0;
+		if (!p.has_generation && p.count && plan_set_needs_generation(&p, &p.sets[0]))
+			break;
 		o = commit_pieces(&p);
 	}
 	d.renew = false;

@@ -13,6 +13,7 @@ static char filter[] = "filter", voip4[] = "voip4", voip6[] = "voip6", other[] =
 static const struct set_id id4 = {NFPROTO_INET, filter, voip4};
 static const struct set_id id6 = {NFPROTO_INET, filter, voip6};
 static const struct set_id id_other = {NFPROTO_INET, filter, other};
+static const struct plan none;
 static const struct set_kind kind4 = {.layout = SET_LAYOUT_ADDR, .family = FAMILY_V4};
 static const struct set_kind kind6 = {.layout = SET_LAYOUT_ADDR_PROTO_SERVICE, .family = FAMILY_V6};
 
@@ -140,12 +141,12 @@ static void deletes_of_ranges_need_their_generation(void)
 	struct plan_set s = {.kind = kind4};
 
 	s.add_count = s.delete_count = 1;
-	CHECK(!plan_set_needs_generation(&s));
+	CHECK(!plan_set_needs_generation(&none, &s));
 	s.kind.interval = true;
-	CHECK(plan_set_needs_generation(&s));
+	CHECK(plan_set_needs_generation(&none, &s));
 	s.delete_count = 0;
 	s.add_count = 0;
-	CHECK(!plan_set_needs_generation(&s));
+	CHECK(!plan_set_needs_generation(&none, &s));
 }
 
 /* The kernel does not refuse it where others have put something meanwhile. */
@@ -156,9 +157,9 @@ static void ranges_to_the_last_address_need_their_generation(void)
 	struct plan_set s = {.kind = kind4, .adds = keys, .add_count = 2};
 
 	s.kind.interval = true;
-	CHECK(!plan_set_needs_generation(&s));
+	CHECK(!plan_set_needs_generation(&none, &s));
 	s.add_count = 3;
-	CHECK(plan_set_needs_generation(&s));
+	CHECK(plan_set_needs_generation(&none, &s));
 }
 
 /* --- pieces --- */
