@@ -27,7 +27,7 @@ SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
 }
-PYTEST_SECONDS = 480
+PYTEST_SECONDS = 1200
 TAIL_LINES = 60
 
 

@@ -77,7 +77,8 @@ static void refused(
 static void finish(const struct sync *s, struct world *w, struct world_set *set,
 	const struct plan_set *part, uint64_t now_ms)
 {
-	if (part && part->borrowed)
+	bool expires = part && part->left_out && set->kind.has_timeout; /* and makes room */
+	if (part && (part->borrowed || expires))
 		set->peek_ms = now_ms + PEEK_MS;
 	else if (set->plan_all)
 		set->peek_ms = 0;

@@ -75,6 +75,8 @@ static void on_removed(struct world_set *set, const struct live_element *e)
 	set->touched.deleted++;
 	if (set->frozen)
 		return; /* resume looks again */
+	if (set->full)
+		set->plan_all = true; /* there is room now */
 	if (mark_wants(set, &e->key))
 		set->touched.undone += e->ours;
 	else if (set->live.boxed)
