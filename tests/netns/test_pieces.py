@@ -107,7 +107,7 @@ def test_reload_that_swaps_half_adds_everything_before_it_deletes(make_lab):
     assert {k for g in own for _, _, k in g.added} == keys(*come)
     assert {k for g in own for _, _, k in g.removed} == keys(*go)
     assert kernel("p") == dict.fromkeys(keys(*stay, *come), "allowsyncd")
-    # A reload looks at each set once.
+    # A reload goes on with what is known.
     assert looks(daemon) == before and daemon.ctl("status").returncode == 0
     assert len(daemon.events("commit-split")) == 2  # the fill's and this
 
