@@ -4,9 +4,9 @@
  * that what met it stands behind what has not, and gets half of the slots. */
 #include "edge/resolver.h"
 
-#include "base/map.h"
 #include "base/mem.h"
 #include "edge/loop.h"
+#include "edge/resolver_question.h"
 #include "edge/servers.h"
 #include "edge/slot.h"
 
@@ -24,42 +24,6 @@ enum {
 	 * in a later query. Seldom less than any server on the way takes. */
 	HURRY_PART = 8,
 	HURRY_MIN_MS = 100,
-	SILENT_NAMES_MAX = 1 << 16,
-	HEADER_SIZE = 12,
-	RCODE_NOERROR = 0,
-	RCODE_SERVFAIL = 2,
-	RCODE_NXDOMAIN = 3,
-};
-
-/* Who waits, the first ones first. */
-enum rank {
-	RANK_FRESH,
-	RANK_AGAIN,  /* met silence in this question's rounds */
-	RANK_SILENT, /* met nothing else the last time: one round */
-	RANK_COUNT,
-};
-
-struct queue {
-	struct question *first, **last;
-};
-
-struct question {
-	struct question *next;
-	void *cookie;
-	enum family family;
-	enum rank rank;
-	unsigned round;
-	size_t server, asked; /* to be asked in this round; asked last */
-	bool begun, hurried;
-	bool cut;            /* a hurried query had no answer: the round does not count */
-	bool silent;         /* one with all its time had none */
-	uint64_t give_up_ms; /* when it waits again */
-	uint64_t answered;   /* servers that gave an answer, if a poor one: not asked again */
-	uint8_t *poor;       /* the best of those */
-	size_t poor_len, poor_server;
-	char *name; /* the key's second part */
-	size_t key_len;
-	char key[];
 };
 
 /* A slot and what it is about. */
@@ -147,111 +111,66 @@ static void ask(struct lane *l)
 }
 
 /* Where a question begins; when all rest, at the first as ever. */
-static size_t first_server(struct resolver *r, const struct question *q)
+static size_t first_server(const struct resolver *r, const struct question *q)
 {
-	size_t first = r->servers.count;
-	/* What was in vain the last time as well is no way to learn that a server is back. */
-	bool tries = q->rank != RANK_SILENT;
+	bool any = servers_all_rest(&r->servers, q->skip);
 
-	for (size_t i = first; i-- > 0;)
-		if (!(q->answered >> i & 1))
-			first = i;
-	for (size_t i = first; i < r->servers.count; i++)
-		if (!(q->answered >> i & 1) && !servers_is_resting(&r->servers, i, tries))
+	for (size_t i = 0; i < r->servers.count; i++)
+		if (!(q->skip >> i & 1) && (any || !server_health_rests(&r->servers.healths[i])))
 			return i;
-	return first;
-}
-
-/* Of silence, only what says more about the server than about the name or our haste. */
-static void note_health(struct resolver *r, const struct question *q, enum slot_outcome outcome)
-{
-	if (outcome == SLOT_ANSWERED)
-		servers_note_answer(&r->servers, q->asked);
-	else if (outcome == SLOT_TIMEOUT && !q->hurried && q->rank != RANK_SILENT)
-		servers_note_silence(&r->servers, q->asked);
+	return 0;
 }
 
 /* False: every server has had its turns. */
 static bool next_server(const struct resolver *r, struct question *q)
 {
+	bool any = servers_all_rest(&r->servers, q->skip);
+
 	do {
 		if (++q->server < r->servers.count)
 			continue;
 		q->server = 0;
 		q->round++;
-	} while (q->round < r->tries && q->answered >> q->server & 1);
+	} while (q->round < r->tries &&
+		 (q->skip >> q->server & 1 ||
+			 (!any && server_health_rests(&r->servers.healths[q->server]))));
 	return q->round < r->tries;
 }
 
-static unsigned rcode_of(const uint8_t *message)
+/* Of silence, only what says more about the server than about the name or our haste. */
+static void note_health(struct resolver *r, const struct question *q, enum server_outcome outcome)
 {
-	return message[3] & 0x0f;
-}
-
-/* Nothing found, by a server that neither knows the name's zone nor asks others for us. */
-static bool is_referral(const uint8_t *message)
-{
-	bool authoritative = message[2] & 0x04, recurses = message[3] & 0x80;
-
-	return rcode_of(message) == RCODE_NOERROR && !authoritative && !recurses &&
-	       message[6] == 0 && message[7] == 0;
-}
-
-/* Worth an end to the search: a whole answer to a query that says something about the name. */
-static bool is_good(const struct slot_result *result)
-{
-	if (result->outcome != SLOT_ANSWERED || result->len < HEADER_SIZE)
-		return false;
-	bool answer = (result->message[2] & 0xfa) == 0x80; /* QR, opcode 0, not TC */
-	unsigned rcode = rcode_of(result->message);
-	return answer && (rcode == RCODE_NOERROR || rcode == RCODE_NXDOMAIN) &&
-	       !is_referral(result->message);
-}
-
-/* SERVFAIL says that somebody tried, and is better than a refusal; else the first counts. */
-static void keep_poor(struct question *q, const struct slot_result *result)
-{
-	if (result->outcome != SLOT_ANSWERED || result->len < HEADER_SIZE)
+	if (outcome == SERVER_SILENT && !q->probe && (q->hurried || q->rank == RANK_SILENT))
 		return;
-	q->answered |= UINT64_C(1) << q->server;
-	if (q->poor && (rcode_of(q->poor) == RCODE_SERVFAIL ||
-			       rcode_of(result->message) != RCODE_SERVFAIL))
-		return;
-	free(q->poor);
-	q->poor = xmemdup(result->message, result->len);
-	q->poor_len = result->len;
-	q->poor_server = q->server;
+	server_health_note(&r->servers.healths[q->asked], outcome, loop_now_ms());
 }
 
-static void free_question(struct question *q)
+static void note_beaten(struct resolver *r, const struct question *q)
 {
-	free(q->poor);
-	free(q);
+	for (size_t i = 0; q->beaten && i < r->servers.count; i++)
+		if (q->beaten >> i & 1)
+			server_health_note_beaten(&r->servers.healths[i], loop_now_ms());
 }
 
-static void forget_silent(struct resolver *r, const struct question *q)
+static void push(struct resolver *r, struct question *q)
 {
-	free(map_remove(&r->silent, q->key, q->key_len));
+	queue_push(&r->queues[q->rank], q);
+	r->stats.waiting++;
 }
 
-static void forget_all_silent(struct resolver *r)
+/* What was answered just now also goes to servers whose rest has been long enough. Nobody waits
+ * for that. */
+static void probe(struct resolver *r, const struct question *q)
 {
-	char *key;
-
-	for (size_t at = 0; (key = map_next(&r->silent, &at));)
-		free(key);
-	map_done(&r->silent);
-	r->silent = MAP_NULL;
-}
-
-/* Names that nobody asks for any more are never forgotten one by one. */
-static void remember_silent(struct resolver *r, const struct question *q)
-{
-	char *key = xmemdup(q->key, q->key_len);
-
-	if (r->silent.count >= SILENT_NAMES_MAX)
-		forget_all_silent(r);
-	free(map_put(&r->silent, key, q->key_len, key));
+	for (size_t i = 0; i < r->servers.count; i++) {
+		if (!server_health_take_probe(&r->servers.healths[i], loop_now_ms()))
+			continue;
+		struct question *p = question_new(q->name, q->family, NULL);
+		p->probe = true;
+		p->rank = RANK_SILENT;
+		p->skip = ~(UINT64_C(1) << i);
+		push(r, p);
+	}
 }
 
 /* `message` NULL: with the best that there was. */
@@ -265,11 +184,18 @@ static void reply(struct resolver *r, struct question *q, const uint8_t *message
 		.server = r->servers.count ? r->servers.texts[q->asked] : "",
 	};
 
+	if (q->probe) {
+		question_free(q);
+		return;
+	}
 	if (!message && q->silent)
-		remember_silent(r, q);
+		silent_names_add(&r->silent, q);
 	else if (message || !q->cut)
-		forget_silent(r, q);
-	if (!message) {
+		silent_names_remove(&r->silent, q);
+	if (message) {
+		note_beaten(r, q);
+		probe(r, q);
+	} else {
 		r->stats.failed++;
 		reply.message = q->poor;
 		reply.len = q->poor_len;
@@ -279,31 +205,15 @@ static void reply(struct resolver *r, struct question *q, const uint8_t *message
 			reply.status = RESOLVER_TIMEOUT;
 	}
 	r->fn(r->userdata, &reply);
-	free_question(q);
+	question_free(q);
 }
 
 /* --- the queues --- */
 
-static void push(struct resolver *r, struct question *q)
-{
-	struct queue *queue = &r->queues[q->rank];
-
-	*queue->last = q;
-	queue->last = &q->next;
-	r->stats.waiting++;
-}
-
 static struct question *pop(struct resolver *r, enum rank rank)
 {
-	struct queue *queue = &r->queues[rank];
-	struct question *q = queue->first;
-
-	queue->first = q->next;
-	if (!queue->first)
-		queue->last = &queue->first;
-	q->next = NULL;
 	r->stats.waiting--;
-	return q;
+	return queue_pop(&r->queues[rank]);
 }
 
 static bool has_room(const struct resolver *r, enum rank rank)
@@ -431,24 +341,45 @@ static void note_silence(struct question *q)
 		q->silent = true;
 }
 
+static enum server_outcome outcome_of(const struct slot_result *result)
+{
+	switch (result->outcome) {
+	case SLOT_ANSWERED:
+		return server_reply_judge(result->message, result->len).outcome;
+	case SLOT_UNREACHABLE:
+		return SERVER_UNREACHABLE;
+	case SLOT_TIMEOUT:
+	case SLOT_FAILED:
+		break;
+	}
+	return SERVER_SILENT;
+}
+
+/* Anything but a good answer. */
+static enum next note_poor(struct resolver *r, struct question *q, enum server_outcome outcome,
+	const struct slot_result *result)
+{
+	if (result->outcome == SLOT_ANSWERED && result->len)
+		question_keep_poor(q, outcome, result->message, result->len);
+	if (result->outcome == SLOT_TIMEOUT)
+		note_silence(q);
+	return plan_next(r, q);
+}
+
 static void on_result(void *userdata, const struct slot_result *result)
 {
 	struct lane *l = userdata;
 	struct resolver *r = l->resolver;
 	struct question *q = l->question;
 	enum rank rank = q->rank;
-	bool good = is_good(result);
-	enum next next = NEXT_NEVER;
+	enum server_outcome outcome = outcome_of(result);
+	bool good = outcome == SERVER_GOOD;
 
 	if (result->tcp)
 		r->stats.tcp++;
-	note_health(r, q, result->outcome);
-	if (!good) {
-		keep_poor(q, result);
-		if (result->outcome == SLOT_TIMEOUT)
-			note_silence(q);
-		next = plan_next(r, q);
-	}
+	if (result->outcome != SLOT_FAILED)
+		note_health(r, q, outcome);
+	enum next next = good ? NEXT_NEVER : note_poor(r, q, outcome, result);
 	if (next == NEXT_NOW) {
 		ask(l);
 		return;
@@ -478,16 +409,9 @@ static void on_nobody(void *userdata)
 
 void resolver_ask(struct resolver *r, const char *name, enum family family, void *cookie)
 {
-	size_t len = strlen(name);
-	struct question *q = xcalloc(1, sizeof(*q) + 1 + len + 1);
+	struct question *q = question_new(name, family, cookie);
 
-	q->cookie = cookie;
-	q->family = family;
-	q->key_len = 1 + len;
-	q->key[0] = family == FAMILY_V4 ? '4' : '6';
-	q->name = q->key + 1;
-	memcpy(q->name, name, len + 1);
-	q->rank = map_get(&r->silent, q->key, q->key_len) ? RANK_SILENT : RANK_FRESH;
+	q->rank = silent_names_has(&r->silent, q) ? RANK_SILENT : RANK_FRESH;
 	r->stats.lookups++;
 	push(r, q);
 	dispatch(r);
@@ -516,7 +440,7 @@ int resolver_new(struct loop *l, const struct config_resolver *config, const cha
 		r->hurry_ms = HURRY_MIN_MS;
 	r->tries = config->tries;
 	for (enum rank rank = 0; rank < RANK_COUNT; rank++)
-		r->queues[rank].last = &r->queues[rank].first;
+		queue_init(&r->queues[rank]);
 	r->tend = loop_timer_new(l, on_tend, r);
 	r->nobody = loop_timer_new(l, on_nobody, r);
 	int e = servers_read(config, resolv_conf, &r->servers);
@@ -548,6 +472,22 @@ const char *resolver_server_list(const struct resolver *r)
 	return r->servers.list;
 }
 
+void resolver_server(const struct resolver *r, size_t i, struct resolver_server *ret)
+{
+	const struct server_health *h = &r->servers.healths[i];
+
+	*ret = (struct resolver_server){
+		.text = r->servers.texts[i],
+		.state = server_health_state(h),
+		.outcome = h->outcome,
+		.failing_ms = h->failing_ms,
+		.good_ms = h->good_ms,
+	};
+	/* They are asked all the same. */
+	if (ret->state == SERVER_RESTING && servers_all_rest(&r->servers, 0))
+		ret->state = SERVER_FAILING;
+}
+
 const struct resolver_stats *resolver_stats(const struct resolver *r)
 {
 	return &r->stats;
@@ -564,7 +504,9 @@ void resolver_carry(struct resolver *to, struct resolver *from)
 	/* Other servers may know more. */
 	if (strcmp(to->servers.list, from->servers.list) != 0)
 		return;
-	forget_all_silent(to);
+	for (size_t i = 0; i < to->servers.count; i++)
+		to->servers.healths[i] = from->servers.healths[i];
+	silent_names_done(&to->silent);
 	to->silent = from->silent;
 	from->silent = MAP_NULL;
 }
@@ -576,13 +518,13 @@ struct resolver *resolver_free(struct resolver *r)
 	for (size_t i = 0; i < r->stats.slots; i++) {
 		slot_free(r->lanes[i]->slot);
 		if (r->lanes[i]->question)
-			free_question(r->lanes[i]->question);
+			question_free(r->lanes[i]->question);
 		free(r->lanes[i]);
 	}
 	for (enum rank rank = 0; rank < RANK_COUNT; rank++)
 		while (r->queues[rank].first)
-			free_question(pop(r, rank));
-	forget_all_silent(r);
+			question_free(pop(r, rank));
+	silent_names_done(&r->silent);
 	loop_timer_free(r->tend);
 	loop_timer_free(r->nobody);
 	servers_done(&r->servers);

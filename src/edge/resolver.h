@@ -16,6 +16,7 @@
  *    others of its kind, after n / 32 rounds. */
 #include "allowsync/addr.h"
 #include "allowsync/config.h"
+#include "core/server_health.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,8 +48,10 @@ struct resolver_stats {
 /* Servers that are a copy of the configuration's, or resolv.conf's when it names none (read once,
  * `resolv_conf` NULL: /etc/resolv.conf; when it does not exist there are none). A question goes
  * through at most `tries` rounds over the servers in their order, `timeout_ms` each; a server that
- * gave an answer, if a poor one (SERVFAIL, REFUSED), is not asked it again. While the first ones
- * are silent to everything, questions begin at a later one. Negative: -errno. */
+ * gave an answer, if a poor one (SERVFAIL, REFUSED), is not asked it again. Servers that rest
+ * (core/server_health) are left out while another one is there; to find out whether one is back, a
+ * question that was answered is sent to it as well, and its answer is used for nothing else.
+ * Negative: -errno. */
 int resolver_new(struct loop *l, const struct config_resolver *config, const char *resolv_conf,
 	resolver_reply_fn fn, void *userdata, struct resolver **ret);
 /* How many servers it knows; 0 means that every question times out. */
@@ -59,12 +62,21 @@ size_t resolver_server_count(const struct resolver *r);
 size_t resolver_skipped_count(const struct resolver *r);
 /* "127.0.0.1, [::1]:5353"; valid as long as the resolver. */
 const char *resolver_server_list(const struct resolver *r);
+struct resolver_server {
+	const char *text; /* valid as long as the resolver */
+	enum server_state state;
+	enum server_outcome outcome; /* the last one */
+	uint64_t failing_ms;         /* since when nothing good has come; 0: not so */
+	uint64_t good_ms;            /* the last good answer; 0: none yet */
+};
+/* The i-th of resolver_server_count(). */
+void resolver_server(const struct resolver *r, size_t i, struct resolver_server *ret);
 /* Asks for A or AAAA of `name` (normalized, absolute). The reply comes later, from the loop, once;
  * never from inside this call. */
 void resolver_ask(struct resolver *r, const char *name, enum family family, void *cookie);
 const struct resolver_stats *resolver_stats(const struct resolver *r);
 /* `to` comes after `from`, and goes on from its counters; when the servers are the same, it takes
- * from it which names were silent as well. `from` may be NULL. */
+ * from it how they are and which names were silent as well. `from` may be NULL. */
 void resolver_carry(struct resolver *to, struct resolver *from);
 /* Questions under way end without a reply. Takes NULL; returns NULL. Not from inside a reply. */
 struct resolver *resolver_free(struct resolver *r);

@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Servers by number: their texts and their health. */
+/* Servers by number. */
 #include "edge/servers.h"
 
 #include "allowsync/config.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
-#include "edge/loop.h"
 #include "edge/resolv_conf.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum {
-	/* A server that has let so many questions in a row run out is passed over, but for one
-	 * question every so often: each would wait for it in vain, and the rest behind that one. */
-	SILENT_MAX = 3,
-	REST_MS = 10000,
-	DNS_PORT = 53,
-};
+enum { DNS_PORT = 53 };
 
 static char *server_text(const struct config_server *s)
 {
@@ -61,30 +54,12 @@ int servers_read(const struct config_resolver *config, const char *resolv_conf, 
 	return 0;
 }
 
-bool servers_is_resting(struct servers *s, size_t i, bool tries)
+bool servers_all_rest(const struct servers *s, uint64_t skip)
 {
-	struct server_health *h = &s->healths[i];
-	uint64_t now_ms = loop_now_ms();
-
-	if (h->silent < SILENT_MAX)
-		return false;
-	if (now_ms < h->rest_until_ms || !tries)
-		return true;
-	h->rest_until_ms = now_ms + REST_MS;
-	return false;
-}
-
-void servers_note_answer(struct servers *s, size_t i)
-{
-	s->healths[i].silent = 0;
-}
-
-void servers_note_silence(struct servers *s, size_t i)
-{
-	struct server_health *h = &s->healths[i];
-
-	if (h->silent < SILENT_MAX && ++h->silent == SILENT_MAX)
-		h->rest_until_ms = loop_now_ms() + REST_MS;
+	for (size_t i = 0; i < s->count; i++)
+		if (!(skip >> i & 1) && !server_health_rests(&s->healths[i]))
+			return false;
+	return true;
 }
 
 void servers_done(struct servers *s)

@@ -1,7 +1,8 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The DNS servers that a resolver asks, in their order, and which of them rest because they have
- * been silent. */
+/* The DNS servers that a resolver asks, in their order, and how they are. */
+#include "core/server_health.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,11 +11,6 @@ struct config_resolver;
 struct config_server;
 
 enum { SERVERS_MAX = 64 }; /* as many as a mask of 64 bits holds */
-
-struct server_health {
-	unsigned silent;        /* questions in a row */
-	uint64_t rest_until_ms; /* once they are too many */
-};
 
 struct servers {
 	struct config_server *items;
@@ -28,9 +24,6 @@ struct servers {
 /* Those of the configuration, or resolv.conf's when it names none. Negative: -errno. */
 int servers_read(
 	const struct config_resolver *config, const char *resolv_conf, struct servers *ret);
-/* Silent to everything of late. When `tries`, the caller is going to ask it if not, and every so
- * often it is not, so that somebody finds out whether it is back. */
-bool servers_is_resting(struct servers *s, size_t i, bool tries);
-void servers_note_answer(struct servers *s, size_t i);
-void servers_note_silence(struct servers *s, size_t i);
+/* Do all rest that are not in the mask `skip`? */
+bool servers_all_rest(const struct servers *s, uint64_t skip);
 void servers_done(struct servers *s);

@@ -128,7 +128,15 @@ static void end_with(struct slot *s, enum slot_outcome outcome, const uint8_t *m
 
 static enum slot_outcome outcome_of(int status)
 {
-	return status == ARES_ECANCELLED || status == ARES_ETIMEOUT ? SLOT_TIMEOUT : SLOT_FAILED;
+	switch (status) {
+	case ARES_ECANCELLED:
+	case ARES_ETIMEOUT:
+		return SLOT_TIMEOUT;
+	case ARES_ECONNREFUSED:
+		return SLOT_UNREACHABLE;
+	default:
+		return SLOT_FAILED;
+	}
 }
 
 #if HAVE_DNSREC

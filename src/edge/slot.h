@@ -16,7 +16,8 @@ struct slot;
 enum slot_outcome {
 	SLOT_ANSWERED, /* a message with our id and our question came */
 	SLOT_TIMEOUT,
-	SLOT_FAILED, /* the network refused, or the name cannot be asked */
+	SLOT_UNREACHABLE, /* the network says that nobody is there */
+	SLOT_FAILED,      /* the name cannot be asked, or the library is at a loss */
 };
 
 struct slot_result {

@@ -46,6 +46,100 @@ static void test_silent_first_server_costs_no_more_than_a_few_questions(void)
 	CHECK_INT(f.servers[0]->note_count, in_vain);
 }
 
+static void ask_until_the_first_answers(void)
+{
+	uint64_t first = f.servers[0]->note_count;
+
+	/* Whatever is asked of the first one is no concern of who asks. */
+	CHECK_INT(f.replies[f.count - 1].status, RESOLVER_ANSWERED);
+	if (in_vain == 0 && f.count == 6) {
+		in_vain = first;
+		f.servers[0]->mode = NULL;
+	}
+	loop_timer_arm(f.pulse, 10);
+}
+
+static void ask_one(void *userdata)
+{
+	ask("ok.example.test", 0);
+}
+
+static bool first_answers(void)
+{
+	char want[32];
+
+	snprintf(want, sizeof(want), "127.0.0.1:%u", f.servers[0]->port);
+	return f.count && strcmp(f.replies[f.count - 1].server, want) == 0;
+}
+
+static void test_a_server_that_is_back_is_found_by_questions_that_others_answer(void)
+{
+	struct resolver_server s;
+
+	in_vain = 0;
+	begin(100, SOON_MS);
+	serve("127.0.0.1", "silent");
+	serve("127.0.0.1", NULL);
+	start();
+	resolver_server(f.resolver, 0, &s);
+	CHECK_INT(s.state, SERVER_UNTRIED);
+	f.pulse = loop_timer_new(f.loop, ask_one, NULL);
+	f.on_reply = ask_until_the_first_answers;
+	f.is_done = first_answers;
+	ask("ok.example.test", 0);
+	run(0);
+	/* One as a probe, and the one that was answered; no more were tried in vain. */
+	CHECK_INT(f.servers[0]->note_count, in_vain + 2);
+	resolver_server(f.resolver, 0, &s);
+	CHECK_INT(s.state, SERVER_OK);
+	CHECK(s.good_ms);
+	CHECK_INT(resolver_stats(f.resolver)->lookups, f.count);
+	CHECK_INT(resolver_stats(f.resolver)->failed, 0);
+}
+
+static void test_a_server_that_refuses_what_others_answer_rests(void)
+{
+	static const char *const modes[] = {"servfail", "refused", "referral"};
+	static const enum server_outcome outcomes[] = {
+		SERVER_SERVFAIL, SERVER_REFUSED, SERVER_MALFORMED};
+
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		struct resolver_server s;
+
+		begin(1, NEVER_MS);
+		serve("127.0.0.1", modes[i]);
+		serve("127.0.0.1", NULL);
+		ask_one_after_the_other(6);
+		CHECK_INT(f.servers[0]->note_count, SERVER_BEATEN_MAX);
+		resolver_server(f.resolver, 0, &s);
+		CHECK_INT(s.state, SERVER_RESTING);
+		CHECK_INT(s.outcome, outcomes[i]);
+		CHECK(s.failing_ms);
+		/* Another resolver with the same servers knows. */
+		struct resolver *before = f.resolver;
+		start();
+		resolver_carry(f.resolver, before);
+		resolver_free(before);
+		ask("ok.example.test", 0);
+		run(7);
+		CHECK_INT(f.servers[0]->note_count, SERVER_BEATEN_MAX);
+	}
+}
+
+static void test_what_nobody_can_answer_is_held_against_nobody(void)
+{
+	struct resolver_server s;
+
+	begin(1, NEVER_MS);
+	serve("127.0.0.1", "servfail");
+	serve("127.0.0.1", "servfail");
+	ask_one_after_the_other(6);
+	CHECK_INT(f.servers[0]->note_count, 6);
+	CHECK_INT(f.servers[1]->note_count, 6);
+	resolver_server(f.resolver, 1, &s);
+	CHECK_INT(s.state, SERVER_FAILING);
+}
+
 static void test_servers_that_are_all_silent_are_asked_all_the_same(void)
 {
 	begin(1, SOON_MS);
@@ -54,6 +148,10 @@ static void test_servers_that_are_all_silent_are_asked_all_the_same(void)
 	ask_one_after_the_other(6);
 	CHECK_INT(f.servers[0]->note_count, 6);
 	CHECK_INT(f.servers[1]->note_count, 6);
+	struct resolver_server s;
+	resolver_server(f.resolver, 0, &s);
+	CHECK_INT(s.state, SERVER_FAILING);
+	CHECK_INT(s.outcome, SERVER_SILENT);
 }
 
 static void test_servfail_refused_and_referrals_move_on_to_the_next_server_at_once(void)
@@ -237,6 +335,9 @@ int main(void)
 {
 	TAP_RUN(test_dead_first_server_is_passed_over);
 	TAP_RUN(test_silent_first_server_costs_no_more_than_a_few_questions);
+	TAP_RUN(test_a_server_that_is_back_is_found_by_questions_that_others_answer);
+	TAP_RUN(test_a_server_that_refuses_what_others_answer_rests);
+	TAP_RUN(test_what_nobody_can_answer_is_held_against_nobody);
 	TAP_RUN(test_servers_that_are_all_silent_are_asked_all_the_same);
 	TAP_RUN(test_servfail_refused_and_referrals_move_on_to_the_next_server_at_once);
 	TAP_RUN(test_closed_port_moves_on_to_the_next_server_at_once);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Header and OPT record of an answer. */
+#include "core/server_reply.h"
+
+#include "base/cursor.h"
+
+enum {
+	FLAG_QR = 0x8000,
+	FLAG_OPCODE = 0x7800,
+	FLAG_AA = 0x0400,
+	FLAG_TC = 0x0200,
+	FLAG_RA = 0x0080,
+	FLAG_RCODE = 0x000f,
+	RCODE_NOERROR = 0,
+	RCODE_FORMERR = 1,
+	RCODE_SERVFAIL = 2,
+	RCODE_NXDOMAIN = 3,
+	RCODE_NOTIMP = 4,
+	RCODE_REFUSED = 5,
+	TYPE_OPT = 41,
+	POINTER = 0xc0,
+	HEADER_SIZE = 12,
+	RECORDS_MAX = 1 << 16, /* no message has room for more */
+};
+
+static void skip_name(struct cursor *c)
+{
+	for (;;) {
+		uint8_t len = cursor_u8(c);
+
+		if (c->failed || len == 0)
+			return;
+		if (len & POINTER) {
+			cursor_skip(c, 1);
+			return;
+		}
+		cursor_skip(c, len);
+	}
+}
+
+unsigned server_reply_extended_rcode(const uint8_t *message, size_t len, bool *ret_has_opt)
+{
+	struct cursor c = cursor_over(message, len);
+	unsigned questions, records = 0;
+
+	if (ret_has_opt)
+		*ret_has_opt = false;
+	cursor_skip(&c, 4);
+	questions = cursor_u16(&c);
+	for (unsigned i = 0; i < 3; i++)
+		records += cursor_u16(&c);
+	for (unsigned i = 0; i < questions && !c.failed; i++) {
+		skip_name(&c);
+		cursor_skip(&c, 4);
+	}
+	for (unsigned i = 0; i < records && i < RECORDS_MAX && !c.failed; i++) {
+		skip_name(&c);
+		uint16_t type = cursor_u16(&c);
+		cursor_skip(&c, 2);
+		uint32_t ttl = cursor_u32(&c);
+		cursor_skip(&c, cursor_u16(&c));
+		if (type != TYPE_OPT || c.failed)
+			continue;
+		if (ret_has_opt)
+			*ret_has_opt = true;
+		return ttl >> 24;
+	}
+	return 0;
+}
+
+/* Nothing found, by a server that neither knows the name's zone nor asks others for us. */
+static bool is_referral(unsigned flags, unsigned answers)
+{
+	return (flags & FLAG_RCODE) == RCODE_NOERROR && !(flags & (FLAG_AA | FLAG_RA)) && !answers;
+}
+
+struct server_reply server_reply_judge(const uint8_t *message, size_t len)
+{
+	struct server_reply r = {.outcome = SERVER_MALFORMED};
+	struct cursor c = cursor_over(message, len);
+
+	if (len < HEADER_SIZE)
+		return r;
+	cursor_skip(&c, 2);
+	unsigned flags = cursor_u16(&c);
+	cursor_skip(&c, 2);
+	unsigned answers = cursor_u16(&c);
+	if (!(flags & FLAG_QR) || flags & FLAG_OPCODE)
+		return r;
+	r.rcode = server_reply_extended_rcode(message, len, &r.has_opt) << 4 | (flags & FLAG_RCODE);
+	switch (r.rcode) {
+	case RCODE_NOERROR:
+	case RCODE_NXDOMAIN:
+		if (!(flags & FLAG_TC) && !is_referral(flags, answers))
+			r.outcome = SERVER_GOOD;
+		break;
+	case RCODE_SERVFAIL:
+		r.outcome = SERVER_SERVFAIL;
+		break;
+	case RCODE_REFUSED:
+		r.outcome = SERVER_REFUSED;
+		break;
+	case RCODE_FORMERR:
+	case RCODE_NOTIMP:
+	case RCODE_BADVERS:
+		r.no_edns = true;
+		break;
+	default:
+		break;
+	}
+	return r;
+}

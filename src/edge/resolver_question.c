@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Questions, and what is remembered of them. */
+#include "edge/resolver_question.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+enum { SILENT_NAMES_MAX = 1 << 16 };
+
+struct question *question_new(const char *name, enum family family, void *cookie)
+{
+	size_t len = strlen(name);
+	struct question *q = xcalloc(1, sizeof(*q) + 1 + len + 1);
+
+	q->cookie = cookie;
+	q->family = family;
+	q->key_len = 1 + len;
+	q->key[0] = family == FAMILY_V4 ? '4' : '6';
+	q->name = q->key + 1;
+	memcpy(q->name, name, len + 1);
+	return q;
+}
+
+void question_free(struct question *q)
+{
+	free(q->poor);
+	free(q);
+}
+
+/* SERVFAIL says that somebody tried, and is better than a refusal; else the first counts. */
+void question_keep_poor(
+	struct question *q, enum server_outcome outcome, const uint8_t *message, size_t len)
+{
+	q->skip |= UINT64_C(1) << q->asked;
+	q->beaten |= UINT64_C(1) << q->asked;
+	if (q->poor && (q->poor_outcome == SERVER_SERVFAIL || outcome != SERVER_SERVFAIL))
+		return;
+	free(q->poor);
+	q->poor = xmemdup(message, len);
+	q->poor_len = len;
+	q->poor_server = q->asked;
+	q->poor_outcome = outcome;
+}
+
+void queue_init(struct queue *q)
+{
+	q->first = NULL;
+	q->last = &q->first;
+}
+
+void queue_push(struct queue *q, struct question *question)
+{
+	*q->last = question;
+	q->last = &question->next;
+}
+
+struct question *queue_pop(struct queue *q)
+{
+	struct question *question = q->first;
+
+	q->first = question->next;
+	if (!q->first)
+		q->last = &q->first;
+	question->next = NULL;
+	return question;
+}
+
+bool silent_names_has(const struct map *m, const struct question *q)
+{
+	return map_get(m, q->key, q->key_len);
+}
+
+/* Names that nobody asks for any more are never forgotten one by one. */
+void silent_names_add(struct map *m, const struct question *q)
+{
+	char *key = xmemdup(q->key, q->key_len);
+
+	if (m->count >= SILENT_NAMES_MAX)
+		silent_names_done(m);
+	free(map_put(m, key, q->key_len, key));
+}
+
+void silent_names_remove(struct map *m, const struct question *q)
+{
+	free(map_remove(m, q->key, q->key_len));
+}
+
+void silent_names_done(struct map *m)
+{
+	char *key;
+
+	for (size_t at = 0; (key = map_next(m, &at));)
+		free(key);
+	map_done(m);
+	*m = MAP_NULL;
+}

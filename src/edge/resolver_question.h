@@ -1,0 +1,60 @@
+#pragma once
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The questions of a resolver: how far each has come, the queues in which they wait, and which
+ * names met nothing but silence. Only resolver.c uses it. */
+#include "allowsync/addr.h"
+#include "base/map.h"
+#include "core/server_reply.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Who waits, the first ones first. */
+enum rank {
+	RANK_FRESH,
+	RANK_AGAIN,  /* met silence in this question's rounds */
+	RANK_SILENT, /* met nothing else the last time: one round; and probes */
+	RANK_COUNT,
+};
+
+struct question {
+	struct question *next;
+	void *cookie;
+	enum family family;
+	enum rank rank;
+	unsigned round;
+	size_t server, asked; /* to be asked in this round; asked last */
+	bool begun, hurried;
+	bool cut;            /* a hurried query had no answer: the round does not count */
+	bool silent;         /* one with all its time had none */
+	bool probe;          /* nobody waits for it: it is to tell whether a server is back */
+	uint64_t give_up_ms; /* when it waits again */
+	uint64_t skip;       /* servers not to be asked (again) */
+	uint64_t beaten;     /* those that gave an answer, a poor one */
+	uint8_t *poor;       /* the best of those */
+	size_t poor_len, poor_server;
+	enum server_outcome poor_outcome;
+	char *name; /* the key's second part */
+	size_t key_len;
+	char key[];
+};
+
+struct question *question_new(const char *name, enum family family, void *cookie);
+void question_free(struct question *q);
+/* A poor answer of the server that was asked last, which is not asked again. */
+void question_keep_poor(
+	struct question *q, enum server_outcome outcome, const uint8_t *message, size_t len);
+
+struct queue {
+	struct question *first, **last;
+};
+void queue_init(struct queue *q);
+void queue_push(struct queue *q, struct question *question);
+struct question *queue_pop(struct queue *q);
+
+/* Questions by their keys; owned. */
+bool silent_names_has(const struct map *m, const struct question *q);
+void silent_names_add(struct map *m, const struct question *q);
+void silent_names_remove(struct map *m, const struct question *q);
+void silent_names_done(struct map *m);
