@@ -3,6 +3,7 @@
 /* What DNS said for one name and one family: a plain value. */
 #include "allowsync/addr.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@ enum answer_outcome {
 	ANSWER_REFUSED,
 	ANSWER_TIMEOUT, /* no server answered; made by the resolver, never by the parser */
 	ANSWER_MALFORMED,
+	ANSWER_SCREENED, /* every address was refused (core/screen.h): a failure, never a negative */
 };
 
 enum {
@@ -38,7 +40,9 @@ struct answer {
 	/* The CNAME targets in order, normalized; [0] is what the question points to. */
 	char *chain[ANSWER_CHAIN_MAX];
 	size_t chain_len;
-	const char *why; /* MALFORMED: what is wrong, a static text */
+	const char *why; /* MALFORMED, SCREENED: what is wrong, a static text */
+	/* Some addresses were taken out: what is left counts, and what is missing says nothing. */
+	bool partial;
 };
 #define ANSWER_NULL ((struct answer){0})
 

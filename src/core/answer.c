@@ -465,6 +465,8 @@ const char *answer_outcome_name(enum answer_outcome o)
 		return "refused";
 	case ANSWER_TIMEOUT:
 		return "timeout";
+	case ANSWER_SCREENED:
+		return "screened";
 	case ANSWER_MALFORMED:
 		return "malformed";
 	}

@@ -33,6 +33,7 @@ static void vendor_done(struct config_vendor *v)
 		free(v->endpoints[i].addresses);
 	}
 	free(v->endpoints);
+	free(v->allow_private);
 	free(v->name);
 	profile_free(v->profile);
 }

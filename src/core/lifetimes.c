@@ -171,7 +171,7 @@ void lifetimes_merge(struct name_family *f, const struct answer *a, uint64_t now
 		struct name_address *m = &merged[n++];
 		if (c < 0) {
 			*m = f->addresses[i++];
-			if (!m->missing_ms) {
+			if (!m->missing_ms && !a->partial) {
 				m->missing_ms = now_ms ? now_ms : 1;
 				m->leaves_ms = m->missing_ms + linger_ms;
 			}

@@ -59,14 +59,17 @@ static void ask(struct engine *e, const struct name_family *f)
 }
 
 static void apply_answer(
-	struct engine *e, struct name_family *f, const struct answer *a, const char *server)
+	struct engine *e, struct name_family *f, struct answer *a, const char *server)
 {
 	struct name_changes changes = NAME_CHANGES_NULL;
+	struct screening screening;
 
+	refresh_screen(e->world, f, a, &screening);
 	names_apply(&e->world->names, f, a, server, loop_now_ms(), &changes);
 	refresh_apply(e->world, &changes);
 	refresh_on_answer(e->world, f);
 	name_changes_done(&changes);
+	health_tell_screening(&e->sync, e->world, f, a, &screening);
 	health_tell(&e->sync, e->world, f, a);
 }
 

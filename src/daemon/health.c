@@ -3,6 +3,7 @@
 #include "daemon/health.h"
 
 #include "base/strbuf.h"
+#include "core/screen.h"
 
 #include <syslog.h>
 
@@ -39,6 +40,54 @@ static void tell_name(const struct sync *s, const struct world *w, const struct 
 			     });
 }
 
+/* "If it is meant" names the first vendor: it is for the admin to say whose matter it is. */
+static char *describe_screening(const struct name_family *f, const struct name_feeds *feeds,
+	const struct answer *a, const struct screening *screening)
+{
+	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
+	char text[ADDR_TEXT_SIZE];
+
+	addr_format(&screening->first, text);
+	if (screening->blocked) {
+		strbuf_appendf(&b, "answered %s: the resolver blocks this name", text);
+		if (f->count)
+			strbuf_appendf(&b, "; its %zu address%s %s kept", f->count,
+				f->count == 1 ? "" : "es", f->count == 1 ? "is" : "are");
+		return strbuf_take(&b);
+	}
+	strbuf_appendf(&b, "answered %s (%s)", text, screening->rule);
+	if (screening->refused > 1)
+		strbuf_appendf(&b, " and %zu more like that", screening->refused - 1);
+	strbuf_append(&b, ": not used");
+	if (a->partial)
+		strbuf_appendf(&b, ", the other %zu of this answer %s", a->count,
+			a->count == 1 ? "is" : "are");
+	strbuf_appendf(&b, ", %zu address%s kept", f->count, f->count == 1 ? "" : "es");
+	if (feeds->count && screen_can_allow(&screening->first))
+		strbuf_appendf(&b, ". If it is meant: allow-private = %s in [vendor %s]", text,
+			feeds->owners[0]->vendor);
+	return strbuf_take(&b);
+}
+
+void health_tell_screening(const struct sync *s, const struct world *w, const struct name_family *f,
+	const struct answer *a, const struct screening *screening)
+{
+	struct name_feeds *feeds = f->name->userdata;
+	const char *rule = screening->refused ? screening->rule : NULL;
+
+	/* Of the addresses that it has now only an answer with some tells. */
+	if (!feeds || str_eq(feeds->refused[f->family], rule) ||
+		(a->outcome != ANSWER_OK && a->outcome != ANSWER_SCREENED))
+		return;
+	bool over = feeds->refused[f->family] && !rule;
+	feeds->refused[f->family] = rule;
+	if (!rule && !over)
+		return;
+	_cleanup_free_ char *text = over ? xstrdup("gives only addresses again that are used")
+					 : describe_screening(f, feeds, a, screening);
+	tell_name(s, w, f, feeds, EVENT_ANSWER_REFUSED, over ? LOG_NOTICE : LOG_WARNING, text);
+}
+
 void health_tell(const struct sync *s, const struct world *w, const struct name_family *f,
 	const struct answer *a)
 {
@@ -48,6 +97,12 @@ void health_tell(const struct sync *s, const struct world *w, const struct name_
 
 	if (!feeds || health == feeds->reported)
 		return;
+	/* That entry is written already. */
+	bool is_told = a->outcome == ANSWER_SCREENED && health != NAME_OK;
+	if (is_told) {
+		feeds->reported = health;
+		return;
+	}
 	size_t kept = f->name->families[FAMILY_V4].count + f->name->families[FAMILY_V6].count;
 	switch (health) {
 	case NAME_STOPPED:

@@ -41,6 +41,34 @@ static void let_go(struct world *w, struct owner *o, const struct addr_range *r,
 	}
 }
 
+struct allowing {
+	const struct world *world;
+	const struct name_feeds *feeds;
+};
+
+static bool is_allowed(void *userdata, const struct addr *a)
+{
+	const struct allowing *allowing = userdata;
+
+	for (size_t i = 0; allowing->feeds && i < allowing->feeds->count; i++) {
+		const struct config_vendor *v = config_vendor_find(
+			allowing->world->config, allowing->feeds->owners[i]->vendor);
+		for (size_t j = 0; v && j < v->allow_private_count; j++) {
+			if (addr_range_has(&v->allow_private[j], a))
+				return true;
+		}
+	}
+	return false;
+}
+
+void refresh_screen(
+	const struct world *w, const struct name_family *f, struct answer *a, struct screening *ret)
+{
+	struct allowing allowing = {w, f->name->userdata};
+
+	screen_answer(a, is_allowed, &allowing, ret);
+}
+
 void refresh_apply(struct world *w, const struct name_changes *changes)
 {
 	for (size_t i = 0; i < changes->count; i++) {

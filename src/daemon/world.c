@@ -193,9 +193,17 @@ void world_carry_over(struct world *w, struct world *old, uint64_t now_ms)
 	names_carry_over(&w->names, &old->names, now_ms);
 	for (size_t at = 0; (n = names_next(&w->names, &at));) {
 		const struct name *before = names_find(&old->names, n->text);
-		if (before && before->userdata && n->userdata)
-			((struct name_feeds *)n->userdata)->reported =
-				((struct name_feeds *)before->userdata)->reported;
+		if (!before || !before->userdata || !n->userdata)
+			continue;
+		struct name_feeds *feeds = n->userdata;
+		const struct name_feeds *told = before->userdata;
+		feeds->reported = told->reported;
+		memcpy(feeds->refused, told->refused, sizeof(feeds->refused));
+		/* What is refused may be allowed now. */
+		for (int i = 0; i < FAMILY_COUNT; i++) {
+			if (told->refused[i])
+				names_ask_now(&w->names, &n->families[i], now_ms);
+		}
 	}
 	for (size_t i = 0; i < old->set_count; i++) {
 		struct world_set *s = find_by_id(w, &old->sets[i].id);

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""DNS answers that point inside, or nowhere: not used, said once, and nothing leaves because of them."""
+import recipes
+from recipes import ADDR4, ADDR6, becomes, name_of, resolve, status
+from test_commit import NAME, begin, give
+
+
+def refused(daemon):
+    return [e["MESSAGE"] for e in daemon.events("answer-refused")]
+
+
+def test_private_answer_is_not_used_and_takes_nothing_away(make_lab):
+    lab, daemon = begin(make_lab, f"s {ADDR4}")
+    give(lab, daemon, "45.1.0.1", "45.1.0.2")
+    give(lab, daemon, "10.1.2.3")
+    give(lab, daemon, "10.1.2.3")
+    assert set(lab.elements("s")) == {"45.1.0.1", "45.1.0.2"}
+    assert refused(daemon) == [
+        f"acme: {NAME} answered 10.1.2.3 (private): not used, 2 addresses kept. If it is meant: "
+        "allow-private = 10.1.2.3 in [vendor acme]"]
+    assert not daemon.events("name-failing"), "one entry is enough"
+    assert name_of(daemon, NAME)["state"] == "stopped"
+    assert name_of(daemon, NAME)["ipv4"]["outcome"] == "screened"
+    assert daemon.ctl("status").returncode == 1
+    give(lab, daemon, "45.1.0.3")
+    assert set(lab.elements("s")) == {"45.1.0.3"}
+    assert len(refused(daemon)) == 2 and "only addresses again that are used" in refused(daemon)[1]
+    assert daemon.ctl("status").returncode == 0
+
+
+def test_what_is_left_of_an_answer_enters_and_nothing_leaves(make_lab):
+    lab, daemon = begin(make_lab, f"s {ADDR4}", f"six {ADDR6}")
+    give(lab, daemon, "45.1.0.1", "2a00:1::1")
+    give(lab, daemon, "45.1.0.2", "127.0.0.1", "169.254.1.1", "2a00:1::2", "fd00::1", "::ffff:45.1.0.9")
+    assert set(lab.elements("s")) == {"45.1.0.1", "45.1.0.2"}
+    assert set(lab.elements("six")) == {"2a00:1::1", "2a00:1::2"}
+    v4, v6 = sorted(refused(daemon), key=lambda m: "::" in m)
+    assert "answered 127.0.0.1 (loopback) and 1 more like that: not used, the other 1 of this answer is" in v4
+    assert "(an IPv4 address in IPv6) and 1 more" in v6 and "If it is meant" not in v6
+    # A whole answer decides again.
+    give(lab, daemon, "45.1.0.2", "2a00:1::2")
+    assert set(lab.elements("s")) == {"45.1.0.2"} and set(lab.elements("six")) == {"2a00:1::2"}
+    assert daemon.ctl("status").returncode == 0
+
+
+def test_a_resolver_that_blocks_the_name_is_called_so(make_lab):
+    lab, daemon = begin(make_lab, f"s {ADDR4}")
+    give(lab, daemon, "45.1.0.1")
+    give(lab, daemon, "0.0.0.0")
+    assert set(lab.elements("s")) == {"45.1.0.1"}
+    assert refused(daemon) == [f"acme: {NAME} answered 0.0.0.0: the resolver blocks this name; "
+                               "its 1 address is kept"]
+
+
+def test_a_name_that_never_gave_anything_else_is_no_degradation(make_lab):
+    lab, daemon = begin(make_lab, f"s {ADDR4}")
+    give(lab, daemon, "192.168.1.1")
+    assert not lab.elements("s") and len(refused(daemon)) == 1
+    assert daemon.ctl("status").returncode == 0
+    assert name_of(daemon, NAME)["state"] == "never"
+
+
+def test_what_the_admin_allows_is_used_at_once_after_a_reload(make_lab):
+    lab, daemon = begin(make_lab, f"s {ADDR4}")
+    give(lab, daemon, "10.1.2.3", "10.2.0.1")
+    assert not lab.elements("s")
+    daemon.configure(recipes.resolver() + recipes.vendors("acme") + "allow-private = 10.1.0.0/16\n"
+                     + recipes.sets("s acme"))
+    daemon.reload()
+    becomes(lambda: set(lab.elements("s")) == {"10.1.2.3"}, "asked again, and used")
+    give(lab, daemon, "10.1.2.3")
+    assert set(lab.elements("s")) == {"10.1.2.3"} and status(daemon)["state"] == "healthy"
+    # What is not allowed any more leaves as soon as a good answer lacks it.
+    daemon.configure(recipes.resolver() + recipes.vendors("acme") + recipes.sets("s acme"))
+    daemon.reload()
+    give(lab, daemon, "45.1.0.1")
+    assert set(lab.elements("s")) == {"45.1.0.1"}
+
+
+def test_static_addresses_are_the_admins_own_matter(make_lab):
+    lab, daemon = begin(make_lab, f"s {ADDR4}", profile=recipes.profile({"address": "10.7.7.7"}))
+    resolve(daemon)
+    assert set(lab.elements("s")) == {"10.7.7.7"} and not refused(daemon)

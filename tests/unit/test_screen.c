@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* core/screen: which addresses of an answer are used. */
+#include "core/screen.h"
+
+#include "base/mem.h"
+#include "tap.h"
+
+/* NULL, or what is said of it. */
+static const char *rule(const char *text)
+{
+	struct addr a;
+
+	CHECK(addr_parse(text, &a));
+	return screen_address(&a);
+}
+
+static void special_ranges_end_where_they_end(void)
+{
+	/* Before, first, last, behind: NULL where a neighbour belongs to another such range. */
+	static const char *const ranges[][4] = {
+		{NULL, "0.0.0.0", "0.255.255.255", "1.0.0.0"},
+		{"9.255.255.255", "10.0.0.0", "10.255.255.255", "11.0.0.0"},
+		{"100.63.255.255", "100.64.0.0", "100.127.255.255", "100.128.0.0"},
+		{"126.255.255.255", "127.0.0.0", "127.255.255.255", "128.0.0.0"},
+		{"169.253.255.255", "169.254.0.0", "169.254.255.255", "169.255.0.0"},
+		{"172.15.255.255", "172.16.0.0", "172.31.255.255", "172.32.0.0"},
+		{"191.255.255.255", "192.0.0.0", "192.0.0.255", "192.0.1.0"},
+		{"192.0.1.255", "192.0.2.0", "192.0.2.255", "192.0.3.0"},
+		{"192.88.98.255", "192.88.99.0", "192.88.99.255", "192.88.100.0"},
+		{"192.167.255.255", "192.168.0.0", "192.168.255.255", "192.169.0.0"},
+		{"198.17.255.255", "198.18.0.0", "198.19.255.255", "198.20.0.0"},
+		{"198.51.99.255", "198.51.100.0", "198.51.100.255", "198.51.101.0"},
+		{"203.0.112.255", "203.0.113.0", "203.0.113.255", "203.0.114.0"},
+		{"223.255.255.255", "224.0.0.0", "239.255.255.255", NULL},
+		{NULL, "240.0.0.0", "255.255.255.255", NULL},
+		{NULL, "::", "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2000::"},
+		{"2000:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+			"2001::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff", "2001:200::"},
+		{"2001:db7:ffff:ffff:ffff:ffff:ffff:ffff",
+			"2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db9::"},
+		{"2001:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+			"2002::", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2003::"},
+		{"3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+			"3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff", "3fff:1000::"},
+		{"3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+			"4000::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(ranges); i++) {
+		CHECK(!ranges[i][0] || !rule(ranges[i][0]));
+		CHECK(rule(ranges[i][1]) && rule(ranges[i][2]));
+		CHECK(!ranges[i][3] || !rule(ranges[i][3]));
+	}
+}
+
+static void each_is_called_what_it_is(void)
+{
+	CHECK_STR(rule("10.1.2.3"), "private");
+	CHECK_STR(rule("127.0.0.1"), "loopback");
+	CHECK_STR(rule("::1"), "loopback");
+	CHECK_STR(rule("::"), "unspecified");
+	CHECK_STR(rule("fd00::1"), "private");
+	CHECK_STR(rule("fe80::1"), "link-local");
+	CHECK_STR(rule("ff02::1"), "multicast");
+	CHECK_STR(rule("2002:0a00:1::1"), "6to4");
+	CHECK_STR(rule("4000::1"), "not public");
+	CHECK(!rule("45.9.9.9") && !rule("2a00:1::1"));
+}
+
+static void ipv4_in_ipv6_is_judged_as_what_it_is(void)
+{
+	struct addr a;
+
+	/* Mapped: never, whatever is in it. */
+	CHECK_STR(rule("::ffff:45.9.9.9"), "an IPv4 address in IPv6");
+	CHECK(rule("::ffff:10.0.0.1"));
+	CHECK(addr_parse("::ffff:10.0.0.1", &a) && !screen_can_allow(&a));
+	/* NAT64: by the address in it. */
+	CHECK(!rule("64:ff9b::45.9.9.9"));
+	CHECK_STR(rule("64:ff9b::10.0.0.1"), "private");
+	CHECK_STR(rule("64:ff9b::127.0.0.1"), "loopback");
+	CHECK(addr_parse("64:ff9b::10.0.0.1", &a) && screen_can_allow(&a));
+	CHECK(rule("64:ff9b:0:0:0:1::") && rule("64:ff9b:1::1") && rule("64:ff9a::1"));
+}
+
+static struct answer answer_of(const char *const *texts, size_t count)
+{
+	struct answer a = {.outcome = ANSWER_OK, .count = count};
+
+	a.addresses = xcalloc(count, sizeof(*a.addresses));
+	for (size_t i = 0; i < count; i++)
+		CHECK(addr_parse(texts[i], &a.addresses[i].addr));
+	return a;
+}
+
+static bool allows_ten(void *userdata, const struct addr *a)
+{
+	return a->bytes[0] == 10 || (a->family == FAMILY_V6 && a->bytes[10] == 0xff);
+}
+
+static void refused_addresses_are_taken_out_and_the_rest_is_partial(void)
+{
+	static const char *const texts[] = {"10.0.0.1", "45.9.9.9", "192.168.0.1", "46.1.1.1"};
+	struct answer a = answer_of(texts, 4);
+	struct screening s;
+	char text[ADDR_TEXT_SIZE];
+
+	screen_answer(&a, NULL, NULL, &s);
+	CHECK_INT(a.outcome, ANSWER_OK);
+	CHECK(a.partial);
+	CHECK_INT(a.count, 2);
+	CHECK_STR(addr_format(&a.addresses[0].addr, text), "45.9.9.9");
+	CHECK_STR(addr_format(&a.addresses[1].addr, text), "46.1.1.1");
+	CHECK_INT(s.refused, 2);
+	CHECK_STR(addr_format(&s.first, text), "10.0.0.1");
+	CHECK_STR(s.rule, "private");
+	CHECK(!s.blocked);
+	answer_done(&a);
+}
+
+static void answer_of_nothing_else_is_a_failure(void)
+{
+	static const char *const texts[] = {"10.0.0.1", "10.0.0.2"};
+	struct answer a = answer_of(texts, 2);
+	struct screening s;
+
+	screen_answer(&a, NULL, NULL, &s);
+	CHECK_INT(a.outcome, ANSWER_SCREENED);
+	CHECK_INT(a.count, 0);
+	CHECK(!a.partial && !s.blocked);
+	CHECK_STR(a.why, "private");
+	CHECK_STR(answer_outcome_name(a.outcome), "screened");
+	answer_done(&a);
+}
+
+static void exceptions_are_used_but_for_mapped_ones(void)
+{
+	static const char *const texts[] = {"10.0.0.1", "45.9.9.9"}, *const mapped[] = {
+									     "::ffff:10.0.0.1"};
+	struct answer a = answer_of(texts, 2), b = answer_of(mapped, 1);
+	struct screening s;
+
+	screen_answer(&a, allows_ten, NULL, &s);
+	CHECK_INT(a.count, 2);
+	CHECK(!a.partial);
+	CHECK_INT(s.refused, 0);
+	screen_answer(&b, allows_ten, NULL, &s);
+	CHECK_INT(b.outcome, ANSWER_SCREENED);
+	answer_done(&a);
+	answer_done(&b);
+}
+
+static void what_blockers_give_is_known(void)
+{
+	static const char *const texts[][2] = {{"0.0.0.0", "127.0.0.1"}, {"0.0.0.0", "10.0.0.1"},
+		{"0.0.0.0", "45.9.9.9"}, {"::", "::1"}};
+	static const bool blocked[] = {true, false, false, true};
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct answer a = answer_of(texts[i], 2);
+		struct screening s;
+		screen_answer(&a, NULL, NULL, &s);
+		CHECK_INT(s.blocked, blocked[i]);
+		answer_done(&a);
+	}
+}
+
+static void other_answers_stay_as_they_are(void)
+{
+	struct answer a = {.outcome = ANSWER_NXDOMAIN, .ttl_s = 7};
+	struct screening s;
+
+	screen_answer(&a, NULL, NULL, &s);
+	CHECK_INT(a.outcome, ANSWER_NXDOMAIN);
+	CHECK_INT(a.ttl_s, 7);
+	CHECK_INT(s.refused, 0);
+}
+
+int main(void)
+{
+	TAP_RUN(special_ranges_end_where_they_end);
+	TAP_RUN(each_is_called_what_it_is);
+	TAP_RUN(ipv4_in_ipv6_is_judged_as_what_it_is);
+	TAP_RUN(refused_addresses_are_taken_out_and_the_rest_is_partial);
+	TAP_RUN(answer_of_nothing_else_is_a_failure);
+	TAP_RUN(exceptions_are_used_but_for_mapped_ones);
+	TAP_RUN(what_blockers_give_is_known);
+	TAP_RUN(other_answers_stay_as_they_are);
+	return tap_done();
+}
