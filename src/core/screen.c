@@ -104,7 +104,25 @@ static bool is_for_blocked_names(const struct addr *a)
 	       memcmp(a->bytes, a->family == FAMILY_V4 ? home4 : home6, len) == 0;
 }
 
-void screen_answer(struct answer *a, screen_allows_fn allows, void *userdata, struct screening *ret)
+static bool is_own(const struct screen_own *own, const struct addr *a)
+{
+	size_t low = 0, high = own->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct addr_range *r = &own->ranges[middle];
+		if (addr_range_has(r, a))
+			return true;
+		if (addr_cmp(a, &r->first) < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return false;
+}
+
+void screen_answer(struct answer *a, const struct screen_own *own, screen_allows_fn allows,
+	void *userdata, struct screening *ret)
 {
 	size_t kept = 0;
 
@@ -114,6 +132,8 @@ void screen_answer(struct answer *a, screen_allows_fn allows, void *userdata, st
 	for (size_t i = 0; i < a->count; i++) {
 		const struct addr *one = &a->addresses[i].addr;
 		const char *rule = screen_address(one);
+		if (!rule && is_own(own, one))
+			rule = "this router's own network";
 		if (!rule || (screen_can_allow(one) && allows && allows(userdata, one))) {
 			a->addresses[kept++] = a->addresses[i];
 			continue;

@@ -23,9 +23,15 @@ struct screening {
 	bool blocked; /* all there is are addresses that resolvers give for names that they block */
 };
 
+/* Where this router is itself: sorted, none in another; borrowed. */
+struct screen_own {
+	const struct addr_range *ranges;
+	size_t count;
+};
+
 /* True: this one is meant all the same (allow-private). */
 typedef bool (*screen_allows_fn)(void *userdata, const struct addr *a);
-/* Takes what is refused out of an OK answer. What is left makes it partial; if nothing is, it
- * becomes ANSWER_SCREENED. Other answers stay as they are. */
-void screen_answer(
-	struct answer *a, screen_allows_fn allows, void *userdata, struct screening *ret);
+/* Takes what is refused, special or own, out of an OK answer. What is left makes it partial; if
+ * nothing is, it becomes ANSWER_SCREENED. Other answers stay as they are. */
+void screen_answer(struct answer *a, const struct screen_own *own, screen_allows_fn allows,
+	void *userdata, struct screening *ret);

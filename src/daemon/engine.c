@@ -64,7 +64,7 @@ static void apply_answer(
 	struct name_changes changes = NAME_CHANGES_NULL;
 	struct screening screening;
 
-	refresh_screen(e->world, f, a, &screening);
+	refresh_screen(e->world, &e->own, f, a, &screening);
 	names_apply(&e->world->names, f, a, server, loop_now_ms(), &changes);
 	refresh_apply(e->world, &changes);
 	refresh_on_answer(e->world, f);

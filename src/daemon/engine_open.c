@@ -2,11 +2,13 @@
 /* Opens and closes what the engine works with, and wires it to the engine. */
 #include "base/strbuf.h"
 #include "daemon/engine_private.h"
+#include "daemon/refresh.h"
 #include "edge/journal.h"
 #include "edge/loop.h"
 #include "edge/nft_conn.h"
 #include "edge/nft_monitor.h"
 #include "edge/nft_rules.h"
+#include "edge/own_net.h"
 #include "edge/resolver.h"
 #include "edge/service.h"
 
@@ -85,6 +87,28 @@ void engine_take_resolver(struct engine *e, struct resolver *r)
 	}
 }
 
+static void on_own_net(void *userdata, const struct addr_range *ranges, size_t count)
+{
+	struct engine *e = userdata;
+
+	free(e->own_ranges);
+	e->own_ranges = count ? xmemdup(ranges, count * sizeof(*ranges)) : NULL;
+	e->own = (struct screen_own){e->own_ranges, count};
+	refresh_ask_refused(e->world, loop_now_ms());
+}
+
+/* Without it only what is special for everybody is refused. */
+static void open_own_net(struct engine *e)
+{
+	int r = own_net_new(e->loop, on_own_net, e, &e->own_net);
+
+	if (r < 0)
+		journal_log(e->journal, LOG_WARNING,
+			"rtnetlink: %s; answers that point into this router's own networks are not "
+			"refused",
+			strerror(-r));
+}
+
 static int open_nft(struct engine *e)
 {
 	int r = nft_conn_new(&e->conn);
@@ -115,6 +139,7 @@ static int engine_open(struct engine *e)
 		return r;
 	}
 	engine_take_resolver(e, resolver);
+	open_own_net(e);
 	e->sync.history = &e->history;
 	e->sync.emit = engine_emit;
 	e->sync.userdata = e;
@@ -178,6 +203,8 @@ struct engine *engine_free(struct engine *e)
 	loop_signal_free(e->sighup);
 	nft_monitor_free(e->sync.monitor);
 	nft_rules_free(e->rules);
+	own_net_free(e->own_net);
+	free(e->own_ranges);
 	loop_free(e->loop);
 	nft_conn_free(e->conn);
 	world_free(e->world);

@@ -1,6 +1,7 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the files of the engine share. */
+#include "core/screen.h"
 #include "daemon/engine.h"
 #include "daemon/saved.h"
 #include "daemon/sync.h"
@@ -37,6 +38,9 @@ struct engine {
 	struct sync sync;
 	struct watch watch;
 	struct nft_rules *rules;
+	struct own_net *own_net;
+	struct addr_range *own_ranges; /* as it last told */
+	struct screen_own own;
 	uint64_t effect_ms; /* look then which rules use the sets; 0: no need */
 	struct subscription *subscriptions;
 	struct waits waits;

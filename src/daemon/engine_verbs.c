@@ -106,6 +106,7 @@ bool engine_reload(struct engine *e, struct diag_list *diags)
 	struct world *old = e->world;
 	e->world = world_new(config, old->names.random_state, now_ms);
 	world_carry_over(e->world, old, now_ms);
+	refresh_ask_refused(e->world, now_ms); /* it may be allowed now */
 	resolver_carry(resolver, e->resolver);
 	engine_take_resolver(e, resolver);
 	sync_turn(&e->sync, e->world, now_ms);

@@ -61,12 +61,25 @@ static bool is_allowed(void *userdata, const struct addr *a)
 	return false;
 }
 
-void refresh_screen(
-	const struct world *w, const struct name_family *f, struct answer *a, struct screening *ret)
+void refresh_ask_refused(struct world *w, uint64_t now_ms)
+{
+	struct name *n;
+
+	for (size_t at = 0; (n = names_next(&w->names, &at));) {
+		const struct name_feeds *feeds = n->userdata;
+		for (int i = 0; feeds && i < FAMILY_COUNT; i++) {
+			if (feeds->refused[i])
+				names_ask_now(&w->names, &n->families[i], now_ms);
+		}
+	}
+}
+
+void refresh_screen(const struct world *w, const struct screen_own *own,
+	const struct name_family *f, struct answer *a, struct screening *ret)
 {
 	struct allowing allowing = {w, f->name->userdata};
 
-	screen_answer(a, is_allowed, &allowing, ret);
+	screen_answer(a, own, is_allowed, &allowing, ret);
 }
 
 void refresh_apply(struct world *w, const struct name_changes *changes)

@@ -6,8 +6,10 @@
 
 /* Takes out of the answer what its name must not point to (core/screen.h), but for what the vendors
  * that it belongs to allow. */
-void refresh_screen(const struct world *w, const struct name_family *f, struct answer *a,
-	struct screening *ret);
+void refresh_screen(const struct world *w, const struct screen_own *own,
+	const struct name_family *f, struct answer *a, struct screening *ret);
+/* Asks again, now, for names of whose answers something is refused: it may be otherwise. */
+void refresh_ask_refused(struct world *w, uint64_t now_ms);
 /* Addresses that entered or left, into the sets that their names feed. */
 void refresh_apply(struct world *w, const struct name_changes *changes);
 /* Notes for the sets which this name feeds that an answer came. */

@@ -199,11 +199,6 @@ void world_carry_over(struct world *w, struct world *old, uint64_t now_ms)
 		const struct name_feeds *told = before->userdata;
 		feeds->reported = told->reported;
 		memcpy(feeds->refused, told->refused, sizeof(feeds->refused));
-		/* What is refused may be allowed now. */
-		for (int i = 0; i < FAMILY_COUNT; i++) {
-			if (told->refused[i])
-				names_ask_now(&w->names, &n->families[i], now_ms);
-		}
 	}
 	for (size_t i = 0; i < old->set_count; i++) {
 		struct world_set *s = find_by_id(w, &old->sets[i].id);

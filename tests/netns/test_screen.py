@@ -81,3 +81,19 @@ def test_static_addresses_are_the_admins_own_matter(make_lab):
     lab, daemon = begin(make_lab, f"s {ADDR4}", profile=recipes.profile({"address": "10.7.7.7"}))
     resolve(daemon)
     assert set(lab.elements("s")) == {"10.7.7.7"} and not refused(daemon)
+
+
+def test_the_gateways_own_networks_are_no_place_for_a_public_name(make_lab):
+    """Its addresses, and the prefixes behind it; not the provider's, where its default route goes."""
+    lab, daemon = begin(make_lab, f"s {ADDR4}")
+    lab.gateway.ip("addr add 46.7.7.1/24 dev lan", "addr add 46.8.8.1/24 dev wan")
+
+    def is_refused():
+        give(lab, daemon, "46.7.6.9", "46.7.7.9", "46.8.8.1", "46.8.8.9")
+        return refused(daemon)
+
+    becomes(is_refused, "heard within a moment: until then an answer may still be used, and is")
+    assert "answered 46.7.7.9 (this router's own network)" in refused(daemon)[0]
+    assert {"46.7.6.9", "46.8.8.9"} <= set(lab.elements("s"))
+    lab.gateway.ip("addr del 46.7.7.1/24 dev lan", "addr del 46.8.8.1/24 dev wan")
+    becomes(lambda: {"46.7.7.9", "46.8.8.1"} <= set(lab.elements("s")), "asked again, and used")

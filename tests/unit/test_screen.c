@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "tap.h"
 
+static const struct screen_own nowhere;
+
 /* NULL, or what is said of it. */
 static const char *rule(const char *text)
 {
@@ -105,7 +107,7 @@ static void refused_addresses_are_taken_out_and_the_rest_is_partial(void)
 	struct screening s;
 	char text[ADDR_TEXT_SIZE];
 
-	screen_answer(&a, NULL, NULL, &s);
+	screen_answer(&a, &nowhere, NULL, NULL, &s);
 	CHECK_INT(a.outcome, ANSWER_OK);
 	CHECK(a.partial);
 	CHECK_INT(a.count, 2);
@@ -124,7 +126,7 @@ static void answer_of_nothing_else_is_a_failure(void)
 	struct answer a = answer_of(texts, 2);
 	struct screening s;
 
-	screen_answer(&a, NULL, NULL, &s);
+	screen_answer(&a, &nowhere, NULL, NULL, &s);
 	CHECK_INT(a.outcome, ANSWER_SCREENED);
 	CHECK_INT(a.count, 0);
 	CHECK(!a.partial && !s.blocked);
@@ -140,11 +142,11 @@ static void exceptions_are_used_but_for_mapped_ones(void)
 	struct answer a = answer_of(texts, 2), b = answer_of(mapped, 1);
 	struct screening s;
 
-	screen_answer(&a, allows_ten, NULL, &s);
+	screen_answer(&a, &nowhere, allows_ten, NULL, &s);
 	CHECK_INT(a.count, 2);
 	CHECK(!a.partial);
 	CHECK_INT(s.refused, 0);
-	screen_answer(&b, allows_ten, NULL, &s);
+	screen_answer(&b, &nowhere, allows_ten, NULL, &s);
 	CHECK_INT(b.outcome, ANSWER_SCREENED);
 	answer_done(&a);
 	answer_done(&b);
@@ -159,10 +161,33 @@ static void what_blockers_give_is_known(void)
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		struct answer a = answer_of(texts[i], 2);
 		struct screening s;
-		screen_answer(&a, NULL, NULL, &s);
+		screen_answer(&a, &nowhere, NULL, NULL, &s);
 		CHECK_INT(s.blocked, blocked[i]);
 		answer_done(&a);
 	}
+}
+
+static void places_of_this_router_are_refused(void)
+{
+	static const char *const texts[] = {
+		"45.9.9.8", "45.9.9.9", "45.9.10.255", "45.9.11.0", "46.0.0.1", "2a00:1::1"};
+	struct addr_range ranges[3];
+	const struct screen_own own = {ranges, 3};
+	struct answer a = answer_of(texts, 6);
+	struct screening s;
+	char text[ADDR_TEXT_SIZE];
+
+	CHECK(addr_range_parse("45.9.9.9", &ranges[0]));
+	CHECK(addr_range_parse("45.9.10.0/24", &ranges[1]));
+	CHECK(addr_range_parse("2a00:1::/64", &ranges[2]));
+	screen_answer(&a, &own, NULL, NULL, &s);
+	CHECK_INT(s.refused, 3);
+	CHECK_STR(s.rule, "this router's own network");
+	CHECK_INT(a.count, 3);
+	CHECK_STR(addr_format(&a.addresses[0].addr, text), "45.9.9.8");
+	CHECK_STR(addr_format(&a.addresses[1].addr, text), "45.9.11.0");
+	CHECK_STR(addr_format(&a.addresses[2].addr, text), "46.0.0.1");
+	answer_done(&a);
 }
 
 static void other_answers_stay_as_they_are(void)
@@ -170,7 +195,7 @@ static void other_answers_stay_as_they_are(void)
 	struct answer a = {.outcome = ANSWER_NXDOMAIN, .ttl_s = 7};
 	struct screening s;
 
-	screen_answer(&a, NULL, NULL, &s);
+	screen_answer(&a, &nowhere, NULL, NULL, &s);
 	CHECK_INT(a.outcome, ANSWER_NXDOMAIN);
 	CHECK_INT(a.ttl_s, 7);
 	CHECK_INT(s.refused, 0);
@@ -185,6 +210,7 @@ int main(void)
 	TAP_RUN(answer_of_nothing_else_is_a_failure);
 	TAP_RUN(exceptions_are_used_but_for_mapped_ones);
 	TAP_RUN(what_blockers_give_is_known);
+	TAP_RUN(places_of_this_router_are_refused);
 	TAP_RUN(other_answers_stay_as_they_are);
 	return tap_done();
 }
