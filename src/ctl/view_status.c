@@ -127,13 +127,43 @@ static void config_line(struct printer *p, const json_t *config)
 	print_raw(p, ", %s, loaded %s (%s)\n", files, ago, clock);
 }
 
+/* "127.0.0.1 ok", "127.0.0.1 resting since 09:18:02 (silent)" */
+static void print_server(struct printer *p, const json_t *server)
+{
+	const char *state = field_text(server, "state");
+	_cleanup_free_ char *safe = text_escape(state);
+	enum tint tint = str_eq(state, "ok") ? TINT_GOOD : TINT_WARN;
+
+	print_text(p, field_text(server, "address"));
+	if (str_eq(state, "untried"))
+		return;
+	print_raw(p, " ");
+	print_tinted(p, tint, "%s", safe);
+	if (field_has(server, "since")) {
+		_cleanup_free_ char *clock = text_clock(p, field_int(server, "since"));
+		print_raw(p, " since %s", clock);
+	}
+	if (field_has(server, "trouble")) {
+		print_raw(p, " (");
+		print_text(p, field_text(server, "trouble"));
+		print_raw(p, ")");
+	}
+}
+
 static void resolver_line(struct printer *p, const json_t *resolver)
 {
 	const char *servers = field_text(resolver, "servers");
 	long long waiting = field_int(resolver, "in_flight") + field_int(resolver, "waiting");
 
+	size_t count = field_count(resolver, "health");
+
 	label(p, "resolver");
-	print_text(p, *servers ? servers : "none");
+	for (size_t i = 0; i < count; i++) {
+		print_raw(p, i ? ", " : "");
+		print_server(p, field_item(resolver, "health", i));
+	}
+	if (!count)
+		print_text(p, *servers ? servers : "none");
 	print_raw(p, "  (%lld lookups, %lld failed", (long long)field_int(resolver, "lookups"),
 		(long long)field_int(resolver, "failed"));
 	if (waiting)

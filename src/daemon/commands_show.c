@@ -444,21 +444,6 @@ static json_t *show_config(const struct world *w, const struct show_context *c)
 	return json;
 }
 
-static json_t *show_resolver(const struct show_context *c)
-{
-	const struct resolver_stats *s = resolver_stats(c->resolver);
-	json_t *json = json_object();
-
-	show_put_text(json, "servers", resolver_server_list(c->resolver));
-	put_count(json, "lookups", s->lookups);
-	put_count(json, "failed", s->failed);
-	put_count(json, "queries", s->queries);
-	put_count(json, "tcp", s->tcp);
-	put_count(json, "in_flight", s->in_flight);
-	put_count(json, "waiting", s->waiting);
-	return json;
-}
-
 static json_t *show_sets(const struct world *w, const struct show_context *c)
 {
 	json_t *json = json_object();

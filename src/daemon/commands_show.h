@@ -41,4 +41,6 @@ struct json_t *show_set(
 struct json_t *show_effect(const struct world_set *set);
 struct json_t *show_name(const struct world *w, const struct show_context *c, const struct name *n);
 struct json_t *show_address(const struct show_context *c, const struct name_address *a);
+/* The servers, how they are, and what was asked of them. */
+struct json_t *show_resolver(const struct show_context *c);
 struct json_t *show_event(const struct event *e);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The resolver as JSON. */
+#include "daemon/commands_show.h"
+#include "edge/resolver.h"
+
+#include <jansson.h>
+
+static json_t *show_server(const struct show_context *c, size_t i)
+{
+	json_t *json = json_object();
+	struct resolver_server s;
+
+	resolver_server(c->resolver, i, &s);
+	show_put_text(json, "address", s.text);
+	show_put_text(json, "state", server_state_name(s.state));
+	if (s.state == SERVER_FAILING || s.state == SERVER_RESTING) {
+		show_put_text(json, "trouble", server_outcome_name(s.outcome));
+		show_put_time(json, "since", &c->clock, s.failing_ms);
+	}
+	show_put_time(json, "answered", &c->clock, s.good_ms);
+	return json;
+}
+
+static void put_count(json_t *object, const char *key, uint64_t n)
+{
+	json_object_set_new(object, key, json_integer((json_int_t)n));
+}
+
+struct json_t *show_resolver(const struct show_context *c)
+{
+	const struct resolver_stats *s = resolver_stats(c->resolver);
+	json_t *json = json_object(), *health = json_array();
+
+	for (size_t i = 0; i < resolver_server_count(c->resolver); i++)
+		json_array_append_new(health, show_server(c, i));
+	show_put_text(json, "servers", resolver_server_list(c->resolver));
+	json_object_set_new(json, "health", health);
+	put_count(json, "lookups", s->lookups);
+	put_count(json, "failed", s->failed);
+	put_count(json, "queries", s->queries);
+	put_count(json, "tcp", s->tcp);
+	put_count(json, "in_flight", s->in_flight);
+	put_count(json, "waiting", s->waiting);
+	return json;
+}
