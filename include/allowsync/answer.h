@@ -15,7 +15,8 @@ enum answer_outcome {
 	ANSWER_REFUSED,
 	ANSWER_TIMEOUT, /* no server answered; made by the resolver, never by the parser */
 	ANSWER_MALFORMED,
-	ANSWER_SCREENED, /* every address was refused (core/screen.h): a failure, never a negative */
+	ANSWER_SCREENED, /* every address was refused (core/screen.h): a failure, never a negative
+			  */
 };
 
 enum {

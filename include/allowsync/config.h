@@ -30,6 +30,7 @@ struct config_bounds {
 	uint32_t refresh_max_s;   /* default 3600 */
 	int64_t linger_s;         /* -1: the design's default, from the TTLs seen */
 	uint32_t revoke_within_s; /* 0: not asked for */
+	uint32_t stale_max_s; /* without a good answer for that long it is said loudly; 0: never */
 };
 
 /* What one endpoint of a vendor comes to, after choice and expansion. */
@@ -95,6 +96,7 @@ enum {
 	CONFIG_FUSE_MIN_S = 10,
 	CONFIG_REFRESH_MIN_S = 5,
 	CONFIG_REFRESH_MAX_S = 3600,
+	CONFIG_STALE_MAX_S = 7 * 24 * 3600,
 };
 
 struct config_vendor *config_vendor_find(const struct config *c, const char *name);

@@ -16,6 +16,7 @@ enum event_kind {
 	EVENT_CONFIG_DIAG,    /* one error or warning in it */
 	EVENT_NAME_FAILING,   /* a name that resolved before stopped */
 	EVENT_NAME_RECOVERED,
+	EVENT_NAME_STALE,     /* one that stopped long ago (stale-max), and is still allowed */
 	EVENT_NAME_NEVER,     /* a name that has never resolved: a note */
 	EVENT_ANSWER_REFUSED, /* an answer that is not used */
 	EVENT_SET_DEGRADED,   /* missing, unusable, full */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* refresh-min, refresh-max, linger, revoke-within: read, and made to agree. */
+/* refresh-min, refresh-max, linger, revoke-within, stale-max: read, and made to agree. */
 #include "core/config_parts.h"
 
 #include "core/values.h"
@@ -17,6 +17,7 @@ struct bounds_said config_read_bounds(struct config_builder *b, const struct sec
 	said.bounds.linger_s = said.linger ? (int64_t)linger : -1;
 	said.revoke_within =
 		value_duration_s(s, "revoke-within", 1, b->diags, &said.bounds.revoke_within_s);
+	said.stale_max = value_duration_s(s, "stale-max", 1, b->diags, &said.bounds.stale_max_s);
 	return said;
 }
 
@@ -94,7 +95,8 @@ void config_settle_bounds(struct config_builder *b, const struct section *s,
 	const struct bounds_said *own, struct config_bounds *ret)
 {
 	struct bounds_said said = *general;
-	struct config_bounds v = {CONFIG_REFRESH_MIN_S, CONFIG_REFRESH_MAX_S, -1, 0};
+	struct config_bounds v = {
+		CONFIG_REFRESH_MIN_S, CONFIG_REFRESH_MAX_S, -1, 0, CONFIG_STALE_MAX_S};
 
 	if (said.refresh_min)
 		v.refresh_min_s = said.bounds.refresh_min_s;
@@ -104,6 +106,8 @@ void config_settle_bounds(struct config_builder *b, const struct section *s,
 		v.linger_s = said.bounds.linger_s;
 	if (said.revoke_within)
 		v.revoke_within_s = said.bounds.revoke_within_s;
+	if (said.stale_max)
+		v.stale_max_s = said.bounds.stale_max_s;
 	if (profile) {
 		/* a profile makes it stricter, never slacker */
 		if (profile->refresh_max_s && profile->refresh_max_s < v.refresh_max_s) {
@@ -121,6 +125,8 @@ void config_settle_bounds(struct config_builder *b, const struct section *s,
 			v.linger_s = own->bounds.linger_s;
 		if (own->revoke_within)
 			v.revoke_within_s = own->bounds.revoke_within_s;
+		if (own->stale_max)
+			v.stale_max_s = own->bounds.stale_max_s;
 		said.refresh_min |= own->refresh_min;
 		said.refresh_max |= own->refresh_max;
 		said.linger |= own->linger;

@@ -14,6 +14,7 @@ static const struct key_def resolver_keys[] = {
 	{"refresh-max", KEY_SCALAR},
 	{"linger", KEY_SCALAR},
 	{"revoke-within", KEY_SCALAR},
+	{"stale-max", KEY_SCALAR},
 	{NULL, 0},
 };
 static const struct key_def control_keys[] = {
@@ -31,6 +32,7 @@ static const struct key_def vendor_keys[] = {
 	{"refresh-max", KEY_SCALAR},
 	{"linger", KEY_SCALAR},
 	{"revoke-within", KEY_SCALAR},
+	{"stale-max", KEY_SCALAR},
 	{NULL, 0},
 };
 static const struct key_def set_keys[] = {
@@ -241,7 +243,8 @@ struct config *config_build(const struct reader_file *files, size_t count,
 
 	c->resolver.timeout_ms = 2000;
 	c->resolver.tries = 3;
-	c->bounds = (struct config_bounds){CONFIG_REFRESH_MIN_S, CONFIG_REFRESH_MAX_S, -1, 0};
+	c->bounds = (struct config_bounds){
+		CONFIG_REFRESH_MIN_S, CONFIG_REFRESH_MAX_S, -1, 0, CONFIG_STALE_MAX_S};
 
 	/* the sources must outlive the files: let them point into the configuration's own names */
 	struct reader_file *named = xcalloc(count + 1, sizeof(*named));

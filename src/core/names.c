@@ -113,6 +113,8 @@ static void merge_bounds(struct name *name, const struct config_bounds *b)
 		own->revoke_within_s = b->revoke_within_s;
 	else if (b->revoke_within_s)
 		own->revoke_within_s = smaller(own->revoke_within_s, b->revoke_within_s);
+	if (!own->stale_max_s || (b->stale_max_s && b->stale_max_s < own->stale_max_s))
+		own->stale_max_s = b->stale_max_s;
 	merge_linger(name, b->linger_s);
 }
 
@@ -406,4 +408,12 @@ uint64_t names_failing_since_ms(const struct name *name)
 bool name_family_is_known(const struct name_family *f)
 {
 	return f->answered || f->nodata_beside;
+}
+
+bool names_is_stale(const struct name_family *f, uint64_t now_ms)
+{
+	uint64_t stale_max_ms = f->name->bounds.stale_max_s * UINT64_C(1000);
+
+	return stale_max_ms && f->count && f->outcome != ANSWER_OK &&
+	       now_ms - f->answered_ms >= stale_max_ms;
 }

@@ -135,6 +135,9 @@ enum name_health names_health(const struct name *name);
 const char *name_health_name(enum name_health h);
 /* Since when a NAME_STOPPED one fails; 0 for the others. */
 uint64_t names_failing_since_ms(const struct name *name);
+/* It has addresses, and no good answer has said so for longer than stale-max. Nothing leaves
+ * because of it: it is for somebody to look at. */
+bool names_is_stale(const struct name_family *f, uint64_t now_ms);
 const struct name_address *name_address_find(const struct name_family *f, const struct addr *a);
 /* Has DNS said yet what this name holds? True after an OK answer; a family without addresses also
  * counts when the other family had an OK answer before (a NODATA from when nothing worked is asked

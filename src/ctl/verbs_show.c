@@ -31,7 +31,9 @@ int verb_status(struct ctl *c, int argc, char **argv)
 	if (strcmp(state, "healthy") == 0)
 		r = CTL_OK;
 	else
-		r = strcmp(state, "ineffective") == 0 ? CTL_INEFFECTIVE : CTL_NO;
+		r = strcmp(state, "ineffective") == 0 || strcmp(state, "stale") == 0
+			    ? CTL_INEFFECTIVE
+			    : CTL_NO;
 	json_decref(reply);
 	return r;
 }

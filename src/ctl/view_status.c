@@ -93,7 +93,8 @@ static void headline(struct printer *p, const json_t *status)
 		print_raw(p, "\n");
 	}
 	if (degraded || paused) {
-		print_tinted(p, TINT_WARN, "DEGRADED");
+		bool stale = str_eq(field_text(status, "state"), "stale");
+		print_tinted(p, stale ? TINT_BAD : TINT_WARN, stale ? "STALE" : "DEGRADED");
 		if (since) {
 			_cleanup_free_ char *clock = text_clock(p, since);
 			print_raw(p, " since %s", clock);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Vendors, sets, names, events and the whole as JSON. */
+/* Vendors, sets, names and the whole as JSON. */
 #include "daemon/commands_show.h"
 
-#include "allowsync/event.h"
 #include "base/strbuf.h"
 #include "daemon/effect.h"
 #include "daemon/refresh.h"
@@ -217,8 +216,26 @@ struct tally {
 	const char *outcome; /* of that one */
 	size_t kept;         /* its addresses */
 	const char *first_never;
+	size_t stale; /* of the stopped */
+	const char *first_stale;
+	uint64_t stale_ms; /* its last good answer */
 	uint64_t since_ms, changed_ms;
 };
+
+static void tally_stale(struct tally *t, const struct name *n)
+{
+	const struct name_feeds *feeds = n->userdata;
+
+	for (int i = 0; feeds && i < FAMILY_COUNT; i++) {
+		if (!feeds->stale[i])
+			continue;
+		if (!t->stale++) {
+			t->first_stale = n->text;
+			t->stale_ms = n->families[i].answered_ms;
+		}
+		return;
+	}
+}
 
 static void tally_name(struct tally *t, const struct name *n, struct map *seen)
 {
@@ -246,6 +263,7 @@ static void tally_name(struct tally *t, const struct name *n, struct map *seen)
 		}
 	}
 	keep_earliest(&t->since_ms, names_failing_since_ms(n));
+	tally_stale(t, n);
 }
 
 static void tally_vendor(struct tally *t, const struct world *w, const struct show_context *c,
@@ -396,6 +414,13 @@ static void add_degraded_sets(json_t *list, const struct world *w, const struct 
 static void add_degraded_vendor(json_t *list, const struct show_context *c,
 	const struct config_vendor *v, const struct tally *t)
 {
+	if (t->stale)
+		add_degraded(list, c,
+			xasprintf("STALE %s: %zu name%s without a good answer for longer than "
+				  "stale-max, still allowed (%s%s)",
+				v->name, t->stale, t->stale == 1 ? "" : "s", t->first_stale,
+				t->stale == 1 ? "" : ", ..."),
+			t->stale_ms);
 	if (t->stopped)
 		add_degraded(list, c,
 			xasprintf("%s: %zu name%s stopped resolving (%s%s)", v->name, t->stopped,
@@ -491,7 +516,7 @@ struct json_t *show_status(const struct world *w, const struct show_context *c)
 {
 	json_t *json = json_object(), *vendors = json_array(), *ineffective = json_array();
 	json_t *undone = json_array(), *degraded = json_array(), *paused = show_paused(w);
-	bool unused;
+	bool unused, stale = false;
 	json_t *effects = show_effects(w, &unused);
 	const char *state = "healthy";
 
@@ -501,6 +526,7 @@ struct json_t *show_status(const struct world *w, const struct show_context *c)
 		tally_vendor(&t, w, c, v);
 		json_array_append_new(vendors, show_tallied(w, c, v, &t));
 		add_degraded_vendor(degraded, c, v, &t);
+		stale = stale || t.stale;
 		if (world_vendor_is_ineffective(w, v))
 			json_array_append_new(ineffective, show_text(v->name));
 	}
@@ -513,6 +539,8 @@ struct json_t *show_status(const struct world *w, const struct show_context *c)
 		add_degraded(degraded, c, xstrdup("no DNS server is known"), w->loaded_ms);
 	if (json_array_size(degraded) || json_array_size(paused))
 		state = "degraded";
+	if (stale)
+		state = "stale";
 	if (json_array_size(ineffective) || unused)
 		state = "ineffective";
 	show_put_text(json, "version", ALLOWSYNCD_VERSION);
@@ -530,49 +558,5 @@ struct json_t *show_status(const struct world *w, const struct show_context *c)
 	json_object_set_new(json, "resolver", show_resolver(c));
 	json_object_set_new(json, "sets", show_sets(w, c));
 	json_object_set_new(json, "vendors", vendors);
-	return json;
-}
-
-static json_t *split_elements(const char *text)
-{
-	json_t *list = json_array();
-
-	while (text && *text) {
-		size_t len = strcspn(text, ",");
-		_cleanup_free_ char *one = xstrndup(text, len);
-		json_array_append_new(list, show_text(one));
-		text += len;
-		text += strspn(text, ", ");
-	}
-	return list;
-}
-
-static void put_int(json_t *object, const char *key, uint64_t value)
-{
-	if (value)
-		json_object_set_new(object, key, json_integer((json_int_t)value));
-}
-
-struct json_t *show_event(const struct event *e)
-{
-	json_t *json = json_object();
-
-	show_put_text(json, "kind", event_kind_name(e->kind));
-	json_object_set_new(json, "time", json_integer((json_int_t)time(NULL)));
-	json_object_set_new(json, "priority", json_integer(e->priority));
-	show_put_text(json, "message", e->message ? e->message : "");
-	show_put_text(json, "vendor", e->vendor);
-	show_put_text(json, "endpoint", e->endpoint);
-	show_put_text(json, "name", e->name);
-	show_put_text(json, "set", e->set);
-	json_object_set_new(json, "added", split_elements(e->added));
-	json_object_set_new(json, "removed", split_elements(e->removed));
-	put_int(json, "ttl", e->ttl_s);
-	show_put_text(json, "reason", e->reason);
-	show_put_text(json, "result", e->result);
-	put_int(json, "generation", e->generation);
-	show_put_text(json, "config", e->config);
-	show_put_text(json, "file", e->file);
-	put_int(json, "line", e->line);
 	return json;
 }

@@ -71,6 +71,7 @@ static void apply_answer(
 	name_changes_done(&changes);
 	health_tell_screening(&e->sync, e->world, f, a, &screening);
 	health_tell(&e->sync, e->world, f, a);
+	health_tell_stale(&e->sync, e->world, f, loop_now_ms());
 }
 
 void engine_on_reply(void *userdata, const struct resolver_reply *reply)

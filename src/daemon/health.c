@@ -129,3 +129,25 @@ void health_tell(const struct sync *s, const struct world *w, const struct name_
 	}
 	feeds->reported = health;
 }
+
+void health_tell_stale(
+	const struct sync *s, const struct world *w, const struct name_family *f, uint64_t now_ms)
+{
+	struct name_feeds *feeds = f->name->userdata;
+	bool stale = names_is_stale(f, now_ms);
+
+	if (!feeds || feeds->stale[f->family] == stale)
+		return;
+	bool told = feeds->stale[FAMILY_V4] || feeds->stale[FAMILY_V6];
+	feeds->stale[f->family] = stale;
+	if (!stale || told)
+		return; /* that it resolves again is said anyway */
+	size_t kept = f->name->families[FAMILY_V4].count + f->name->families[FAMILY_V6].count;
+	_cleanup_free_ char *text = xasprintf(
+		"has had no good answer for %llu h (%s from %s), longer than stale-max: its %zu "
+		"address%s still allowed; see whether the name is still the vendor's",
+		(unsigned long long)((now_ms - f->answered_ms) / 3600000),
+		answer_outcome_name(f->outcome), f->server ? f->server : "no server", kept,
+		kept == 1 ? " is" : "es are");
+	tell_name(s, w, f, feeds, EVENT_NAME_STALE, LOG_ERR, text);
+}

@@ -12,6 +12,8 @@ struct screening;
 void health_tell_screening(const struct sync *s, const struct world *w, const struct name_family *f,
 	const struct answer *a, const struct screening *screening);
 
-/* After `f` got its answer. */
+/* After `f` got its answer. The first: whether it has gone without a good one for too long. */
+void health_tell_stale(
+	const struct sync *s, const struct world *w, const struct name_family *f, uint64_t now_ms);
 void health_tell(const struct sync *s, const struct world *w, const struct name_family *f,
 	const struct answer *a);

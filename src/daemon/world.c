@@ -199,6 +199,7 @@ void world_carry_over(struct world *w, struct world *old, uint64_t now_ms)
 		const struct name_feeds *told = before->userdata;
 		feeds->reported = told->reported;
 		memcpy(feeds->refused, told->refused, sizeof(feeds->refused));
+		memcpy(feeds->stale, told->stale, sizeof(feeds->stale));
 	}
 	for (size_t i = 0; i < old->set_count; i++) {
 		struct world_set *s = find_by_id(w, &old->sets[i].id);

@@ -162,3 +162,29 @@ def test_a_machine_that_slept_a_day_looks_at_everything_once(begin):
     becomes(lambda: answered(daemon) and answered(daemon, B), "and answered")
     assert len(dns.questions()) == questions + 4
     assert set(lab.elements("s")) == before and not monitor.read()
+
+
+def test_a_name_without_a_good_answer_for_longer_than_stale_max_is_told_of_loudly(begin):
+    lab, dns, daemon = begin(stale_max="7d")
+    before = set(lab.elements("s"))
+    assert len(before) == 2
+    dns.set(A, "servfail")
+    daemon.jump(7 * 86400 - 60)
+    resolve(daemon)
+    assert not daemon.events("name-stale") and daemon.ctl("status").returncode == 1
+    daemon.jump(3600)
+    for _ in range(3):
+        resolve(daemon)
+    (said,) = daemon.events("name-stale")
+    assert said["PRIORITY"] == "3" and said["ALLOWSYNC_NAME"] == A
+    assert "no good answer for 168 h (servfail from 45.53.0.54)" in said["MESSAGE"]
+    assert "its 2 addresses are still allowed" in said["MESSAGE"]
+    assert set(lab.elements("s")) == before, "nothing leaves because of it"
+    shown = daemon.ctl("status")
+    assert shown.returncode == 2 and "STALE" in shown.stdout and A in shown.stdout
+    daemon.reload()
+    resolve(daemon)
+    assert daemon.ctl("status").returncode == 2 and len(daemon.events("name-stale")) == 1
+    dns.set(A, "ttl-3600")
+    resolve(daemon)
+    assert daemon.ctl("status").returncode == 0 and daemon.events("name-recovered")

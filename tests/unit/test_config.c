@@ -324,21 +324,23 @@ static void test_bounds_come_from_vendor_then_profile_then_resolver(void)
 		const char *resolver, *profile, *vendor;
 		struct config_bounds want;
 	} cases[] = {
-		{"", "", "", {5, 3600, -1, 0}},
-		{"refresh-min = 10s\nlinger = 0\n", "", "", {10, 3600, 0, 0}},
-		{"", "refresh-max = 10min\n", "", {5, 600, -1, 0}},
-		{"refresh-max = 5min\n", "refresh-max = 10min\n", "", {5, 300, -1, 0}},
-		{"refresh-max = 5min\n", "", "refresh-max = 2h\n", {5, 7200, -1, 0}},
-		{"", "revoke-within = 1h\n", "", {5, 1800, -1, 3600}},
-		{"revoke-within = 30min\n", "revoke-within = 1h\n", "", {5, 900, -1, 1800}},
-		{"", "revoke-within = 1h\n", "revoke-within = 2h\n", {5, 3600, -1, 7200}},
+		{"", "", "", {5, 3600, -1, 0, 604800}},
+		{"stale-max = 2d\n", "", "", {5, 3600, -1, 0, 172800}},
+		{"stale-max = 2d\n", "", "stale-max = 1h\n", {5, 3600, -1, 0, 3600}},
+		{"refresh-min = 10s\nlinger = 0\n", "", "", {10, 3600, 0, 0, 604800}},
+		{"", "refresh-max = 10min\n", "", {5, 600, -1, 0, 604800}},
+		{"refresh-max = 5min\n", "refresh-max = 10min\n", "", {5, 300, -1, 0, 604800}},
+		{"refresh-max = 5min\n", "", "refresh-max = 2h\n", {5, 7200, -1, 0, 604800}},
+		{"", "revoke-within = 1h\n", "", {5, 1800, -1, 3600, 604800}},
+		{"revoke-within = 30min\n", "revoke-within = 1h\n", "", {5, 900, -1, 1800, 604800}},
+		{"", "revoke-within = 1h\n", "revoke-within = 2h\n", {5, 3600, -1, 7200, 604800}},
 		{"", "revoke-within = 1h\n", "refresh-max = 50min\nlinger = 10min\n",
-			{5, 3000, 600, 3600}},
-		{"", "revoke-within = 1h\n", "linger = 50min\n", {5, 600, 3000, 3600}},
-		{"", "revoke-within = 1h\n", "linger = 5min\n", {5, 1800, 300, 3600}},
-		{"", "revoke-within = 6s\n", "", {3, 3, -1, 6}},
-		{"refresh-min = 2h\n", "", "", {7200, 7200, -1, 0}},
-		{"", "", "refresh-max = 2s\n", {2, 2, -1, 0}},
+			{5, 3000, 600, 3600, 604800}},
+		{"", "revoke-within = 1h\n", "linger = 50min\n", {5, 600, 3000, 3600, 604800}},
+		{"", "revoke-within = 1h\n", "linger = 5min\n", {5, 1800, 300, 3600, 604800}},
+		{"", "revoke-within = 6s\n", "", {3, 3, -1, 6, 604800}},
+		{"refresh-min = 2h\n", "", "", {7200, 7200, -1, 0, 604800}},
+		{"", "", "refresh-max = 2s\n", {2, 2, -1, 0, 604800}},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -354,6 +356,7 @@ static void test_bounds_come_from_vendor_then_profile_then_resolver(void)
 		CHECK_INT(config->vendors[0].bounds.refresh_max_s, cases[i].want.refresh_max_s);
 		CHECK_INT(config->vendors[0].bounds.linger_s, cases[i].want.linger_s);
 		CHECK_INT(config->vendors[0].bounds.revoke_within_s, cases[i].want.revoke_within_s);
+		CHECK_INT(config->vendors[0].bounds.stale_max_s, cases[i].want.stale_max_s);
 	}
 }
 

@@ -394,6 +394,34 @@ static void chain_and_server_of_the_answer_are_kept(void)
 	CHECK(!f->chain);
 }
 
+static void a_name_is_stale_when_its_last_good_answer_is_too_old(void)
+{
+	struct config_bounds b = defaults;
+
+	b.stale_max_s = 3600;
+	struct name_family *f = &begin("a.example.com", b)->families[FAMILY_V4];
+	fail_with(f, ANSWER_TIMEOUT);
+	now += 2 * HOUR;
+	CHECK(!names_is_stale(f, now)); /* it never had an address */
+	ANSWER(f, 60, 1);
+	now += 2 * HOUR;
+	CHECK(!names_is_stale(f, now)); /* nobody said otherwise */
+	ANSWER(f, 60, 1);
+	fail_with(f, ANSWER_SERVFAIL);
+	now += HOUR - 1;
+	CHECK(!names_is_stale(f, now));
+	now += 1;
+	CHECK(names_is_stale(f, now));
+	ANSWER(f, 60, 1);
+	CHECK(!names_is_stale(f, now));
+	/* Of two the shorter; none said is never. */
+	struct config_bounds shorter = b, never = b;
+	shorter.stale_max_s = 60;
+	never.stale_max_s = 0;
+	CHECK_INT(names_add(&names, "a.example.com", &shorter, now)->bounds.stale_max_s, 60);
+	CHECK_INT(names_add(&names, "a.example.com", &never, now)->bounds.stale_max_s, 60);
+}
+
 int main(void)
 {
 	TAP_RUN(new_name_is_due_at_once_for_both_families);
@@ -401,6 +429,7 @@ int main(void)
 	TAP_RUN(asked_again_when_the_ttl_is_over_never_early_and_little_late);
 	TAP_RUN(refresh_bounds_are_the_configured_ones);
 	TAP_RUN(name_wanted_twice_has_the_stricter_refresh_and_the_longer_linger);
+	TAP_RUN(a_name_is_stale_when_its_last_good_answer_is_too_old);
 	TAP_RUN(failures_remove_nothing);
 	TAP_RUN(failures_are_asked_again_with_doubled_back_off);
 	TAP_RUN(negatives_are_asked_again_after_their_own_ttl);
