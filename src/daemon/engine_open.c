@@ -3,6 +3,7 @@
 #include "base/strbuf.h"
 #include "daemon/engine_private.h"
 #include "daemon/refresh.h"
+#include "edge/file_watch.h"
 #include "edge/journal.h"
 #include "edge/loop.h"
 #include "edge/nft_conn.h"
@@ -51,40 +52,6 @@ static void on_notice(void *userdata, const struct nft_notice *notice)
 
 	watch_on_notice(
 		&e->watch, &e->sync, e->world, notice, nft_conn_portid(e->conn), loop_now_ms());
-}
-
-int engine_open_resolver(struct engine *e, const struct config *c, struct resolver **ret)
-{
-	return resolver_new(e->loop, &c->resolver, e->options.resolv_conf, engine_on_reply, e, ret);
-}
-
-void engine_take_resolver(struct engine *e, struct resolver *r)
-{
-	resolver_free(e->resolver);
-	while (e->questions)
-		engine_forget_question(e->questions);
-	e->resolver = r;
-	size_t skipped = r ? resolver_skipped_count(r) : 0;
-	if (r && !resolver_server_count(r))
-		engine_emit(
-			e, &(struct event){
-				   .kind = EVENT_RESOLVER,
-				   .priority = LOG_ERR,
-				   .message = "no resolver that can be used, neither in [resolver] "
-					      "nor in resolv.conf: no name can be resolved",
-			   });
-	else if (skipped) {
-		_cleanup_free_ char *m =
-			xasprintf("%zu resolver%s cannot be used and %s not asked; "
-				  "asked are: %s",
-				skipped, skipped == 1 ? "" : "s", skipped == 1 ? "is" : "are",
-				resolver_server_list(r));
-		engine_emit(e, &(struct event){
-				       .kind = EVENT_RESOLVER,
-				       .priority = LOG_WARNING,
-				       .message = m,
-			       });
-	}
 }
 
 static void on_own_net(void *userdata, const struct addr_range *ranges, size_t count)
@@ -140,6 +107,7 @@ static int engine_open(struct engine *e)
 	}
 	engine_take_resolver(e, resolver);
 	open_own_net(e);
+	engine_watch_resolv_conf(e);
 	e->sync.history = &e->history;
 	e->sync.emit = engine_emit;
 	e->sync.userdata = e;
@@ -196,6 +164,7 @@ struct engine *engine_free(struct engine *e)
 		return NULL;
 	waits_end_all(&e->waits);
 	engine_take_resolver(e, NULL);
+	file_watch_free(e->resolv_conf);
 	loop_timer_free(e->watchdog);
 	loop_timer_free(e->timer);
 	loop_signal_free(e->sigterm);

@@ -33,6 +33,7 @@ struct engine {
 	struct journal *journal;
 	struct nft_conn *conn;
 	struct resolver *resolver;
+	struct file_watch *resolv_conf;
 	struct world *world;
 	struct history history;
 	struct sync sync;
@@ -58,6 +59,9 @@ struct engine {
 int engine_open_resolver(struct engine *e, const struct config *c, struct resolver **ret);
 /* Ends the resolver and forgets its questions; takes the new one's place. */
 void engine_take_resolver(struct engine *e, struct resolver *r);
+/* From now on, when resolv.conf names other servers and the configuration none, there is another
+ * resolver, which is asked everything that is under way. */
+void engine_watch_resolv_conf(struct engine *e);
 /* One question is over. */
 void engine_forget_question(struct question *q);
 /* A resolver_reply_fn: from the answer to the wanted sets. */

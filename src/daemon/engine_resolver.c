@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which resolver the engine asks, and what is said of its servers. */
+#include "base/strbuf.h"
+#include "daemon/engine_private.h"
+#include "edge/file_watch.h"
+#include "edge/loop.h"
+#include "edge/resolver.h"
+
+#include <string.h>
+#include <syslog.h>
+
+int engine_open_resolver(struct engine *e, const struct config *c, struct resolver **ret)
+{
+	return resolver_new(e->loop, &c->resolver, e->options.resolv_conf, engine_on_reply, e, ret);
+}
+
+static void tell(struct engine *e, int priority, const char *message)
+{
+	engine_emit(e, &(struct event){
+			       .kind = EVENT_RESOLVER,
+			       .priority = priority,
+			       .message = message,
+		       });
+}
+
+static char *describe_skipped(size_t n)
+{
+	return xasprintf("%zu resolver%s cannot be used and %s not asked", n, n == 1 ? "" : "s",
+		n == 1 ? "is" : "are");
+}
+
+void engine_take_resolver(struct engine *e, struct resolver *r)
+{
+	resolver_free(e->resolver);
+	while (e->questions)
+		engine_forget_question(e->questions);
+	e->resolver = r;
+	size_t skipped = r ? resolver_skipped_count(r) : 0;
+	if (r && !resolver_server_count(r))
+		tell(e, LOG_ERR,
+			"no resolver that can be used, neither in [resolver] nor in resolv.conf: "
+			"no name can be resolved");
+	else if (skipped) {
+		_cleanup_free_ char *left_out = describe_skipped(skipped);
+		_cleanup_free_ char *m =
+			xasprintf("%s; asked are: %s", left_out, resolver_server_list(r));
+		tell(e, LOG_WARNING, m);
+	}
+}
+
+/* The old list is what resolver_server_list() said. */
+static void tell_switch(struct engine *e, const char *old)
+{
+	const char *now = resolver_server_list(e->resolver);
+	size_t skipped = resolver_skipped_count(e->resolver);
+	_cleanup_free_ char *left_out = describe_skipped(skipped);
+	_cleanup_free_ char *m =
+		xasprintf("resolv.conf has changed: asked %s now %s; before: %s%s%s%s",
+			strchr(now, ',') ? "are" : "is",
+			*now ? now : "nobody, no name can be resolved", *old ? old : "nobody",
+			skipped ? " (" : "", skipped ? left_out : "", skipped ? ")" : "");
+
+	tell(e, !*now ? LOG_ERR : skipped ? LOG_WARNING : LOG_NOTICE, m);
+}
+
+/* What failed with the old servers need not wait for its time. */
+static void ask_failed_again(struct engine *e)
+{
+	struct name *n;
+
+	for (size_t at = 0; (n = names_next(&e->world->names, &at));)
+		for (int i = 0; i < FAMILY_COUNT; i++)
+			if (n->families[i].failures && !n->families[i].in_flight)
+				names_ask_now(&e->world->names, &n->families[i], loop_now_ms());
+	loop_timer_arm(e->timer, 0);
+}
+
+static void on_resolv_conf(void *userdata)
+{
+	struct engine *e = userdata;
+	struct resolver *r;
+
+	if (e->world->config->resolver.server_count)
+		return;
+	/* What cannot be read now may be in the middle of being written. */
+	if (engine_open_resolver(e, e->world->config, &r) < 0)
+		return;
+	if (str_eq(resolver_server_list(r), resolver_server_list(e->resolver)) &&
+		resolver_skipped_count(r) == resolver_skipped_count(e->resolver)) {
+		resolver_free(r);
+		return;
+	}
+	_cleanup_free_ char *old = xstrdup(resolver_server_list(e->resolver));
+	resolver_carry(r, e->resolver);
+	resolver_free(e->resolver);
+	e->resolver = r;
+	for (struct question *q = e->questions; q; q = q->next)
+		resolver_ask(r, q->name, q->family, q);
+	ask_failed_again(e);
+	tell_switch(e, old);
+}
+
+void engine_watch_resolv_conf(struct engine *e)
+{
+	const char *path = e->options.resolv_conf ? e->options.resolv_conf : "/etc/resolv.conf";
+	int r = file_watch_new(e->loop, path, on_resolv_conf, e, &e->resolv_conf);
+
+	if (r < 0) {
+		_cleanup_free_ char *m = xasprintf(
+			"changes of resolv.conf will only be seen at a reload: %s", strerror(-r));
+		tell(e, LOG_WARNING, m);
+	}
+}
