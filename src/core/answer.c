@@ -6,27 +6,11 @@
 #include "allowsync/name.h"
 #include "base/cursor.h"
 #include "base/mem.h"
+#include "core/dns_wire.h"
 
 #include <string.h>
 
 enum {
-	TYPE_A = 1,
-	TYPE_NS = 2,
-	TYPE_CNAME = 5,
-	TYPE_SOA = 6,
-	TYPE_AAAA = 28,
-	CLASS_IN = 1,
-	RCODE_NOERROR = 0,
-	RCODE_NXDOMAIN = 3,
-	RCODE_REFUSED = 5,
-	FLAG_QR = 0x8000,
-	FLAG_OPCODE = 0x7800,
-	FLAG_AA = 0x0400,
-	FLAG_TC = 0x0200,
-	FLAG_RA = 0x0080,
-	FLAG_RCODE = 0x000f,
-	HEADER_SIZE = 12,
-	POINTER = 0xc0,
 	JUMPS_MAX = 127, /* one before each label of the longest name */
 	WIRE_MAX = 255,  /* octets of a name, RFC 1035 section 2.3.4 */
 };
@@ -77,17 +61,17 @@ static bool read_name(struct cursor *c, struct text *ret)
 
 		if (at.failed)
 			break;
-		if ((len & POINTER) == POINTER) {
-			size_t to = (size_t)(len & ~POINTER) << 8 | cursor_u8(&at);
+		if ((len & DNS_POINTER) == DNS_POINTER) {
+			size_t to = (size_t)(len & ~DNS_POINTER) << 8 | cursor_u8(&at);
 
-			if (at.failed || to >= run || to < HEADER_SIZE || jumps == JUMPS_MAX)
+			if (at.failed || to >= run || to < DNS_HEADER_SIZE || jumps == JUMPS_MAX)
 				break;
 			if (jumps++ == 0)
 				c->at = at.at;
 			at.at = run = to;
 			continue;
 		}
-		if (len & POINTER)
+		if (len & DNS_POINTER)
 			break;
 		if (len == 0) {
 			if (jumps == 0)
@@ -146,11 +130,11 @@ static const char *read_sections(struct message *m, struct cursor *c, const uint
 	for (unsigned i = 0; i < counts[1]; i++) {
 		if (!read_record(c, &r))
 			return "the authority section is cut or broken";
-		if (r.class != CLASS_IN)
+		if (r.class != DNS_CLASS_IN)
 			continue;
-		if (r.type == TYPE_SOA && !m->soa.type)
+		if (r.type == DNS_TYPE_SOA && !m->soa.type)
 			m->soa = r;
-		if (r.type == TYPE_NS)
+		if (r.type == DNS_TYPE_NS)
 			m->has_ns = true;
 	}
 	for (unsigned i = 0; i < counts[2]; i++)
@@ -165,7 +149,7 @@ static bool owner_is(const struct message *m, const struct record *r, const char
 	struct text owner;
 
 	c.at = r->owner;
-	return r->class == CLASS_IN && read_name(&c, &owner) && strcmp(owner.s, name) == 0;
+	return r->class == DNS_CLASS_IN && read_name(&c, &owner) && strcmp(owner.s, name) == 0;
 }
 
 /* Is `zone` the name itself or a parent of it? */
@@ -213,7 +197,7 @@ struct walk {
 
 static const char *take_addresses(struct walk *w)
 {
-	uint16_t type = w->a->family == FAMILY_V4 ? TYPE_A : TYPE_AAAA;
+	uint16_t type = w->a->family == FAMILY_V4 ? DNS_TYPE_A : DNS_TYPE_AAAA;
 
 	for (size_t i = 0; i < w->m->answer_count; i++) {
 		const struct record *r = &w->m->answers[i];
@@ -243,7 +227,7 @@ static const char *follow_cname(struct walk *w, bool *ret_moved)
 		struct cursor c = cursor_over(w->m->bytes, w->m->len);
 		struct text to;
 
-		if (r->type != TYPE_CNAME || !owner_is(w->m, r, w->name.s))
+		if (r->type != DNS_TYPE_CNAME || !owner_is(w->m, r, w->name.s))
 			continue;
 		c.at = r->data;
 		if (!read_name(&c, &to) || c.at != r->data + r->len)
@@ -338,10 +322,10 @@ static const char *conclude_nodata(struct walk *w, bool has_soa)
 	if (has_soa)
 		return NULL;
 	if (w->a->chain_len > 0)
-		return m->flags & FLAG_RA ? NULL : "the CNAME chain ends before an address";
+		return m->flags & DNS_FLAG_RA ? NULL : "the CNAME chain ends before an address";
 	if (m->answer_count > 0)
 		return "no record of the answer belongs to the question";
-	if (m->has_ns && !(m->flags & FLAG_AA))
+	if (m->has_ns && !(m->flags & DNS_FLAG_AA))
 		return "a referral: the server does not resolve for us";
 	return NULL;
 }
@@ -349,7 +333,7 @@ static const char *conclude_nodata(struct walk *w, bool has_soa)
 static const char *conclude(struct walk *w)
 {
 	struct answer *a = w->a;
-	bool nxdomain = (w->m->flags & FLAG_RCODE) == RCODE_NXDOMAIN;
+	bool nxdomain = (w->m->flags & DNS_FLAG_RCODE) == DNS_RCODE_NXDOMAIN;
 	uint32_t soa_ttl_s = 0;
 
 	if (nxdomain && a->count > 0)
@@ -375,8 +359,8 @@ static const char *read_question(struct cursor *c, const char *name, enum family
 	uint16_t type = cursor_u16(c), class = cursor_u16(c);
 	if (c->failed)
 		return "the question is cut or broken";
-	if (strcmp(asked.s, name) != 0 || class != CLASS_IN ||
-		type != (family == FAMILY_V4 ? TYPE_A : TYPE_AAAA))
+	if (strcmp(asked.s, name) != 0 || class != DNS_CLASS_IN ||
+		type != (family == FAMILY_V4 ? DNS_TYPE_A : DNS_TYPE_AAAA))
 		return "the answer to another question";
 	return NULL;
 }
@@ -394,15 +378,15 @@ static const char *parse(struct message *m, const char *name, struct answer *a)
 		counts[i] = cursor_u16(&c);
 	if (c.failed)
 		return "shorter than a header";
-	if (!(m->flags & FLAG_QR))
+	if (!(m->flags & DNS_FLAG_QR))
 		return "a question, not an answer";
-	if (m->flags & FLAG_OPCODE)
+	if (m->flags & DNS_FLAG_OPCODE)
 		return "not the answer to a query";
-	if (m->flags & FLAG_TC)
+	if (m->flags & DNS_FLAG_TC)
 		return "truncated";
 
-	unsigned rcode = m->flags & FLAG_RCODE;
-	bool failed = rcode != RCODE_NOERROR && rcode != RCODE_NXDOMAIN;
+	unsigned rcode = m->flags & DNS_FLAG_RCODE;
+	bool failed = rcode != DNS_RCODE_NOERROR && rcode != DNS_RCODE_NXDOMAIN;
 	/* Servers that could not read or would not look at a question send a bare header. */
 	if (questions != 1 && !(failed && questions == 0))
 		return "not exactly one question";
@@ -410,7 +394,7 @@ static const char *parse(struct message *m, const char *name, struct answer *a)
 	if (why)
 		return why;
 	if (failed) {
-		a->outcome = rcode == RCODE_REFUSED ? ANSWER_REFUSED : ANSWER_SERVFAIL;
+		a->outcome = rcode == DNS_RCODE_REFUSED ? ANSWER_REFUSED : ANSWER_SERVFAIL;
 		return NULL;
 	}
 

@@ -3,23 +3,9 @@
 #include "core/server_reply.h"
 
 #include "base/cursor.h"
+#include "core/dns_wire.h"
 
 enum {
-	FLAG_QR = 0x8000,
-	FLAG_OPCODE = 0x7800,
-	FLAG_AA = 0x0400,
-	FLAG_TC = 0x0200,
-	FLAG_RA = 0x0080,
-	FLAG_RCODE = 0x000f,
-	RCODE_NOERROR = 0,
-	RCODE_FORMERR = 1,
-	RCODE_SERVFAIL = 2,
-	RCODE_NXDOMAIN = 3,
-	RCODE_NOTIMP = 4,
-	RCODE_REFUSED = 5,
-	TYPE_OPT = 41,
-	POINTER = 0xc0,
-	HEADER_SIZE = 12,
 	RECORDS_MAX = 1 << 16, /* no message has room for more */
 };
 
@@ -30,7 +16,7 @@ static void skip_name(struct cursor *c)
 
 		if (c->failed || len == 0)
 			return;
-		if (len & POINTER) {
+		if (len & DNS_POINTER) {
 			cursor_skip(c, 1);
 			return;
 		}
@@ -59,7 +45,7 @@ unsigned server_reply_extended_rcode(const uint8_t *message, size_t len, bool *r
 		cursor_skip(&c, 2);
 		uint32_t ttl = cursor_u32(&c);
 		cursor_skip(&c, cursor_u16(&c));
-		if (type != TYPE_OPT || c.failed)
+		if (type != DNS_TYPE_OPT || c.failed)
 			continue;
 		if (ret_has_opt)
 			*ret_has_opt = true;
@@ -71,7 +57,8 @@ unsigned server_reply_extended_rcode(const uint8_t *message, size_t len, bool *r
 /* Nothing found, by a server that neither knows the name's zone nor asks others for us. */
 static bool is_referral(unsigned flags, unsigned answers)
 {
-	return (flags & FLAG_RCODE) == RCODE_NOERROR && !(flags & (FLAG_AA | FLAG_RA)) && !answers;
+	return (flags & DNS_FLAG_RCODE) == DNS_RCODE_NOERROR &&
+	       !(flags & (DNS_FLAG_AA | DNS_FLAG_RA)) && !answers;
 }
 
 struct server_reply server_reply_judge(const uint8_t *message, size_t len)
@@ -79,29 +66,30 @@ struct server_reply server_reply_judge(const uint8_t *message, size_t len)
 	struct server_reply r = {.outcome = SERVER_MALFORMED};
 	struct cursor c = cursor_over(message, len);
 
-	if (len < HEADER_SIZE)
+	if (len < DNS_HEADER_SIZE)
 		return r;
 	cursor_skip(&c, 2);
 	unsigned flags = cursor_u16(&c);
 	cursor_skip(&c, 2);
 	unsigned answers = cursor_u16(&c);
-	if (!(flags & FLAG_QR) || flags & FLAG_OPCODE)
+	if (!(flags & DNS_FLAG_QR) || flags & DNS_FLAG_OPCODE)
 		return r;
-	r.rcode = server_reply_extended_rcode(message, len, &r.has_opt) << 4 | (flags & FLAG_RCODE);
+	r.rcode = server_reply_extended_rcode(message, len, &r.has_opt) << 4 |
+		  (flags & DNS_FLAG_RCODE);
 	switch (r.rcode) {
-	case RCODE_NOERROR:
-	case RCODE_NXDOMAIN:
-		if (!(flags & FLAG_TC) && !is_referral(flags, answers))
+	case DNS_RCODE_NOERROR:
+	case DNS_RCODE_NXDOMAIN:
+		if (!(flags & DNS_FLAG_TC) && !is_referral(flags, answers))
 			r.outcome = SERVER_GOOD;
 		break;
-	case RCODE_SERVFAIL:
+	case DNS_RCODE_SERVFAIL:
 		r.outcome = SERVER_SERVFAIL;
 		break;
-	case RCODE_REFUSED:
+	case DNS_RCODE_REFUSED:
 		r.outcome = SERVER_REFUSED;
 		break;
-	case RCODE_FORMERR:
-	case RCODE_NOTIMP:
+	case DNS_RCODE_FORMERR:
+	case DNS_RCODE_NOTIMP:
 	case RCODE_BADVERS:
 		r.no_edns = true;
 		break;
