@@ -44,7 +44,7 @@ void show_put_time(
 		json_object_set_new(object, key, json_integer(show_time(clock, ms)));
 }
 
-static void put_count(json_t *object, const char *key, uint64_t n)
+void show_put_count(struct json_t *object, const char *key, uint64_t n)
 {
 	json_object_set_new(object, key, json_integer((json_int_t)n));
 }
@@ -81,7 +81,7 @@ struct json_t *show_address(const struct show_context *c, const struct name_addr
 	char text[ADDR_TEXT_SIZE];
 
 	show_put_text(json, "address", addr_format(&a->addr, text));
-	put_count(json, "ttl", a->ttl_s);
+	show_put_count(json, "ttl", a->ttl_s);
 	show_put_time(json, "first_seen", &c->clock, a->first_ms);
 	show_put_time(json, "last_seen", &c->clock, a->last_ms);
 	show_put_time(json, "missing", &c->clock, a->missing_ms);
@@ -96,16 +96,16 @@ static json_t *show_family(const struct show_context *c, const struct name_famil
 	if (f->asked)
 		show_put_text(json, "outcome", answer_outcome_name(f->outcome));
 	if (f->answered)
-		put_count(json, "ttl", f->ttl_s);
+		show_put_count(json, "ttl", f->ttl_s);
 	show_put_time(json, "asked", &c->clock, f->asked_ms);
 	show_put_time(json, "answered", &c->clock, f->answered_ms);
 	if (heap_has(&f->ask))
 		show_put_time(json, "next", &c->clock, f->ask.due_ms);
-	put_count(json, "failures", f->failures);
+	show_put_count(json, "failures", f->failures);
 	show_put_time(json, "failing", &c->clock, f->failing_since_ms);
 	show_put_text(json, "chain", f->chain);
 	show_put_text(json, "server", f->server);
-	put_count(json, "linger", names_linger_ms(f, c->clock.now_ms) / 1000);
+	show_put_count(json, "linger", names_linger_ms(f, c->clock.now_ms) / 1000);
 	for (size_t i = 0; i < f->count; i++)
 		json_array_append_new(addresses, show_address(c, &f->addresses[i]));
 	json_object_set_new(json, "addresses", addresses);
@@ -152,7 +152,7 @@ struct json_t *show_effect(const struct world_set *set)
 	show_put_text(json, "text", text);
 	if (effect_is_known(set)) {
 		json_object_set_new(json, "used", json_boolean(!effect_is_missing(set)));
-		put_count(json, "rules", set->effect.count);
+		show_put_count(json, "rules", set->effect.count);
 		show_put_text(json, "rule", set->effect.rule);
 	}
 	return json;
@@ -196,9 +196,9 @@ struct json_t *show_set(
 	if (set->strange)
 		add_text(notes, xasprintf("%zu elements of an unknown form", set->strange));
 	json_object_set_new(json, "notes", notes);
-	put_count(json, "elements", set->live.ours);
-	put_count(json, "wanted", wanted);
-	put_count(json, "foreign", live - set->live.ours);
+	show_put_count(json, "elements", set->live.ours);
+	show_put_count(json, "wanted", wanted);
+	show_put_count(json, "foreign", live - set->live.ours);
 	json_object_set_new(json, "effect", show_effect(set));
 	if (set->config && set->present && !set->settled && set->live.ours > wanted) {
 		_cleanup_free_ char *awaited = refresh_awaited(w, set);
@@ -364,9 +364,9 @@ static json_t *show_tallied(const struct world *w, const struct show_context *c,
 	show_put_text(json, "title", v->profile->title);
 	show_put_text(json, "profile", v->profile->file ? v->profile->file : "");
 	show_put_text(json, "read", v->profile->read);
-	put_count(json, "names", t->names);
-	put_count(json, "addresses", t->addresses);
-	put_count(json, "static", t->ranges);
+	show_put_count(json, "names", t->names);
+	show_put_count(json, "addresses", t->addresses);
+	show_put_count(json, "static", t->ranges);
 	show_put_text(json, "state", state);
 	json_object_set_new(json, "problems", problems);
 	show_put_time(json, "since", &c->clock, since_ms);
@@ -484,13 +484,13 @@ static json_t *show_sets(const struct world *w, const struct show_context *c)
 		if (set->last_change_ms > changed_ms)
 			changed_ms = set->last_change_ms;
 	}
-	put_count(json, "count", w->set_count);
-	put_count(json, "elements", elements);
-	put_count(json, "foreign", foreign);
+	show_put_count(json, "count", w->set_count);
+	show_put_count(json, "elements", elements);
+	show_put_count(json, "foreign", foreign);
 	json_object_set_new(json, "in_step", json_boolean(in_step));
 	show_put_time(json, "changed", &c->clock, changed_ms);
-	put_count(json, "commits", c->commits);
-	put_count(json, "dumps", c->dumps);
+	show_put_count(json, "commits", c->commits);
+	show_put_count(json, "dumps", c->dumps);
 	return json;
 }
 
@@ -544,7 +544,7 @@ struct json_t *show_status(const struct world *w, const struct show_context *c)
 	if (json_array_size(ineffective) || unused)
 		state = "ineffective";
 	show_put_text(json, "version", ALLOWSYNCD_VERSION);
-	put_count(json, "pid", (uint64_t)getpid());
+	show_put_count(json, "pid", (uint64_t)getpid());
 	show_put_text(json, "state", state);
 	json_object_set_new(json, "degraded", degraded);
 	json_object_set_new(json, "ineffective", ineffective);

@@ -32,6 +32,8 @@ struct json_t *show_text(const char *text);
 void show_put_text(struct json_t *object, const char *key, const char *text);
 void show_put_time(
 	struct json_t *object, const char *key, const struct show_clock *clock, uint64_t ms);
+/* Zero as well. */
+void show_put_count(struct json_t *object, const char *key, uint64_t n);
 
 struct json_t *show_status(const struct world *w, const struct show_context *c);
 struct json_t *show_vendor(

@@ -21,11 +21,6 @@ static json_t *show_server(const struct show_context *c, size_t i)
 	return json;
 }
 
-static void put_count(json_t *object, const char *key, uint64_t n)
-{
-	json_object_set_new(object, key, json_integer((json_int_t)n));
-}
-
 struct json_t *show_resolver(const struct show_context *c)
 {
 	const struct resolver_stats *s = resolver_stats(c->resolver);
@@ -35,11 +30,11 @@ struct json_t *show_resolver(const struct show_context *c)
 		json_array_append_new(health, show_server(c, i));
 	show_put_text(json, "servers", resolver_server_list(c->resolver));
 	json_object_set_new(json, "health", health);
-	put_count(json, "lookups", s->lookups);
-	put_count(json, "failed", s->failed);
-	put_count(json, "queries", s->queries);
-	put_count(json, "tcp", s->tcp);
-	put_count(json, "in_flight", s->in_flight);
-	put_count(json, "waiting", s->waiting);
+	show_put_count(json, "lookups", s->lookups);
+	show_put_count(json, "failed", s->failed);
+	show_put_count(json, "queries", s->queries);
+	show_put_count(json, "tcp", s->tcp);
+	show_put_count(json, "in_flight", s->in_flight);
+	show_put_count(json, "waiting", s->waiting);
 	return json;
 }
