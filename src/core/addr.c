@@ -59,6 +59,11 @@ bool addr_eq(const struct addr *a, const struct addr *b)
 	return addr_cmp(a, b) == 0;
 }
 
+bool addr_is_link_local(const struct addr *a)
+{
+	return a->family == FAMILY_V6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
+}
+
 /* The network's last address; false when a bit behind the prefix is set. */
 static bool prefix_last(const struct addr *first, unsigned bits, struct addr *ret)
 {

@@ -20,11 +20,6 @@ static bool parse_port(const char *text, uint16_t *ret)
 	return true;
 }
 
-static bool is_link_local(const struct addr *a)
-{
-	return a->family == FAMILY_V6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
-}
-
 /* "ADDR" or "ADDR%INTERFACE" */
 static const char *parse_host(char *text, struct config_server *s)
 {
@@ -36,9 +31,9 @@ static const char *parse_host(char *text, struct config_server *s)
 		*percent++ = '\0';
 	if (!addr_parse(text, &s->addr))
 		return grammar;
-	if (percent && !is_link_local(&s->addr))
+	if (percent && !addr_is_link_local(&s->addr))
 		return "has an interface, and is not link-local";
-	if (!percent && is_link_local(&s->addr))
+	if (!percent && addr_is_link_local(&s->addr))
 		return "is link-local: name the interface (fe80::1%eth0)";
 	if (percent) {
 		size_t len = strlen(percent);

@@ -67,8 +67,7 @@ static bool is_known_place(const struct addr *a)
 
 	if (a->family == FAMILY_V4)
 		return a->bytes[0] == 127;
-	return (a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80) ||
-	       memcmp(a->bytes, loopback6, sizeof(loopback6)) == 0;
+	return addr_is_link_local(a) || memcmp(a->bytes, loopback6, sizeof(loopback6)) == 0;
 }
 
 void own_net_found_take_addr(struct own_net_found *f, const struct nlmsghdr *h)

@@ -59,11 +59,6 @@ static bool read_scope(const char *text, char *ret)
 	return true;
 }
 
-static bool is_link_local(const struct addr *a)
-{
-	return a->family == FAMILY_V6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
-}
-
 /* 0.0.0.0 and :: mean this machine; answers come from its loopback address. */
 static void make_askable(struct addr *a)
 {
@@ -84,7 +79,7 @@ static bool read_server(char *text, struct config_server *ret)
 		return false;
 	make_askable(&server.addr);
 	/* An interface says nothing about an address that is not tied to one. */
-	if (is_link_local(&server.addr) && (!scope || !read_scope(scope, server.scope)))
+	if (addr_is_link_local(&server.addr) && (!scope || !read_scope(scope, server.scope)))
 		return false;
 	*ret = server;
 	return true;
