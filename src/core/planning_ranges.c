@@ -59,11 +59,6 @@ static void take_released(struct pieces *p, const struct wanted *w, const struct
 
 /* --- walks along the stretch --- */
 
-static const struct range *begin(const struct sweep *s, const struct ranges *r)
-{
-	return s->stretch ? ranges_overlapping(r, s->stretch) : ranges_first(r);
-}
-
 static const struct range *next(const struct sweep *s, const struct range *at)
 {
 	at = ranges_next(at);
@@ -192,14 +187,15 @@ static void take_source(struct sweep *s, const struct element_key *source)
 	take_piece(s, &left);
 }
 
-static void plan_stretch(struct sweep *s, const struct element_key *stretch)
+/* `cover` and `first`: what is wanted and what stands there, from the beginning of the stretch on.
+ */
+static void plan_stretch(struct sweep *s, const struct element_key *stretch,
+	const struct range *cover, const struct range *first)
 {
-	const struct live *l = s->in->live;
 	struct element_key source = {0};
 
 	s->stretch = stretch;
-	s->cover = begin(s, &s->in->wanted->cover);
-	const struct range *first = begin(s, &l->order);
+	s->cover = cover;
 	collect_kept(s, first);
 	s->ours = skip_to(s, first, is_ours);
 	s->others = skip_to(s, first, is_others);
@@ -215,13 +211,15 @@ static void plan_stretch(struct sweep *s, const struct element_key *stretch)
 	}
 }
 
-/* True: it became larger. */
-static bool stretch_over(struct element_key *stretch, const struct ranges *ranges)
+/* True: it became larger. `ret_first`: the first range in it. */
+static bool stretch_over(
+	struct element_key *stretch, const struct ranges *ranges, const struct range **ret_first)
 {
 	struct element_key before = *stretch;
 
-	for (const struct range *r = ranges_overlapping(ranges, stretch);
-		r && range_place(range_key(r), stretch) == 0; r = ranges_next(r))
+	*ret_first = ranges_overlapping(ranges, stretch);
+	for (const struct range *r = *ret_first; r && range_place(range_key(r), stretch) == 0;
+		r = ranges_next(r))
 		range_join(stretch, range_key(r));
 	return !element_key_eq(&before, stretch);
 }
@@ -242,7 +240,7 @@ void planning_ranges(struct planning_part *t, bool whole)
 	if (!t->in->delete_unowned)
 		take_released(&s.released, w, t->in->kind);
 	if (whole) {
-		plan_stretch(&s, NULL);
+		plan_stretch(&s, NULL, ranges_first(&w->cover), ranges_first(&t->in->live->order));
 		sweep_done(&s);
 		return;
 	}
@@ -255,16 +253,17 @@ void planning_ranges(struct planning_part *t, bool whole)
 	if (count)
 		qsort(keys, count, sizeof(*keys), element_key_order);
 	for (size_t i = 0; i < count;) {
+		const struct range *cover, *first;
 		bool more = true;
 		for (stretch = keys[i++]; more;) {
-			more = stretch_over(&stretch, &w->cover);
-			more |= stretch_over(&stretch, &t->in->live->order);
+			more = stretch_over(&stretch, &w->cover, &cover);
+			more |= stretch_over(&stretch, &t->in->live->order, &first);
 			for (; i < count && range_place(&keys[i], &stretch) == 0; i++) {
 				range_join(&stretch, &keys[i]);
 				more = true;
 			}
 		}
-		plan_stretch(&s, &stretch);
+		plan_stretch(&s, &stretch, cover, first);
 	}
 	sweep_done(&s);
 }

@@ -6,16 +6,33 @@
 #include "base/mem.h"
 
 #include <bsd/sys/tree.h>
+#include <endian.h>
 #include <string.h>
 
 struct range {
 	RB_ENTRY(range) node;
+	/* The beginning of the key as a number, beside the links: a walk through the tree costs
+	 * what it touches in memory. Of IPv4 it is the whole key. */
+	uint64_t weight;
 	struct element_key key;
 	void *item;
 };
 
+static void set_key(struct range *range, const struct element_key *key)
+{
+	uint64_t weight;
+
+	range->key = *key;
+	memcpy(&weight, key->bytes, sizeof(weight));
+	range->weight = be64toh(weight);
+}
+
 static int compare(const struct range *a, const struct range *b)
 {
+	if (a->weight != b->weight)
+		return a->weight < b->weight ? -1 : 1;
+	if (a->key.len == sizeof(a->weight))
+		return 0;
 	return element_key_cmp(&a->key, &b->key);
 }
 
@@ -47,7 +64,7 @@ void ranges_put(struct ranges *r, const struct element_key *key, void *item)
 	struct range_tree t = tree_of(r);
 	struct range *range = xcalloc(1, sizeof(*range));
 
-	range->key = *key;
+	set_key(range, key);
 	range->item = item;
 	struct range *old = RB_INSERT(range_tree, &t, range);
 	if (old) {
@@ -62,8 +79,10 @@ void ranges_put(struct ranges *r, const struct element_key *key, void *item)
 void ranges_remove(struct ranges *r, const struct element_key *key)
 {
 	struct range_tree t = tree_of(r);
-	struct range wanted = {.key = *key}, *range = RB_FIND(range_tree, &t, &wanted);
+	struct range wanted;
 
+	set_key(&wanted, key);
+	struct range *range = RB_FIND(range_tree, &t, &wanted);
 	if (!range)
 		return;
 	RB_REMOVE(range_tree, &t, range);
@@ -100,19 +119,23 @@ const struct range *ranges_next(const struct range *range)
 const struct range *ranges_from(const struct ranges *r, const struct element_key *span)
 {
 	struct range_tree t = tree_of(r);
-	struct range wanted = {.key = *span};
+	struct element_key first = *span;
+	struct range wanted;
 
-	memset(wanted.key.bytes + half(span), 0, half(span));
+	memset(first.bytes + half(span), 0, half(span));
+	set_key(&wanted, &first);
 	return RB_NFIND(range_tree, &t, &wanted);
 }
 
 const struct range *ranges_overlapping(const struct ranges *r, const struct element_key *span)
 {
 	struct range_tree t = tree_of(r);
-	struct range behind = {.key = *span};
+	struct element_key last = *span;
+	struct range behind;
 
 	/* The last one that begins before `span` does, or there; then the one after it. */
-	memset(behind.key.bytes + half(span), 0xff, half(span));
+	memset(last.bytes + half(span), 0xff, half(span));
+	set_key(&behind, &last);
 	struct range *next = RB_NFIND(range_tree, &t, &behind);
 	struct range *before = next ? RB_PREV(range_tree, &t, next) : RB_MAX(range_tree, &t);
 	if (before && range_place(&before->key, span) == 0)
