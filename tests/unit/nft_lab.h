@@ -29,18 +29,33 @@ static inline bool lab_enter(void)
 	return true;
 }
 
-/* Runs `nft -f -` on that text, as another process with its own socket. */
-_printf_(1, 2) static inline bool lab_nft(const char *fmt, ...)
+/* Runs the command on that text, as another process with its own socket. */
+_printf_(2, 0) static inline bool lab_vfeed(const char *command, const char *fmt, va_list args)
 {
 	fflush(stdout);
-	FILE *f = popen("nft -f -", "w");
+	FILE *f = popen(command, "w");
 	if (!f)
 		return false;
+	vfprintf(f, fmt, args);
+	return pclose(f) == 0;
+}
+
+_printf_(1, 2) static inline bool lab_nft(const char *fmt, ...)
+{
 	va_list args;
 	va_start(args, fmt);
-	vfprintf(f, fmt, args);
+	bool done = lab_vfeed("nft -f -", fmt, args);
 	va_end(args);
-	return pclose(f) == 0;
+	return done;
+}
+
+_printf_(1, 2) static inline bool lab_ip(const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	bool done = lab_vfeed("ip -batch -", fmt, args);
+	va_end(args);
+	return done;
 }
 
 /* What `nft ...` prints; valid until the next call. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* This router's own addresses and networks, as ip(8) makes and takes them in a private network
+/* This router's own addresses and networks, as lab_ip(8) makes and takes them in a private network
  * namespace. */
 #include "base/strbuf.h"
 #include "edge/loop.h"
@@ -35,19 +35,6 @@ static void on_ranges(void *userdata, const struct addr_range *ranges, size_t co
 		if (i && addr_cmp(&ranges[i - 1].last, &ranges[i].first) >= 0)
 			told.sorted = false;
 	}
-}
-
-/* Runs `ip -batch -` on that text. */
-_printf_(1, 2) static bool ip(const char *fmt, ...)
-{
-	FILE *f = popen("ip -batch -", "w");
-	if (!f)
-		return false;
-	va_list args;
-	va_start(args, fmt);
-	vfprintf(f, fmt, args);
-	va_end(args);
-	return pclose(f) == 0;
 }
 
 static void on_deadline(void *userdata)
@@ -107,8 +94,9 @@ static void fresh(void)
 	told.calls = 0;
 	(void)!system("ip -batch - >/dev/null 2>&1 <<'E'\nlink del lan\nE\n"
 		      "ip -batch - >/dev/null 2>&1 <<'E'\nlink del wan\nE");
-	CHECK(ip("link add lan type veth peer name lan1\nlink add wan type veth peer name wan1\n"
-		 "link set lan1 up\nlink set wan1 up\nlink set lan up\nlink set wan up\n"));
+	CHECK(lab_ip(
+		"link add lan type veth peer name lan1\nlink add wan type veth peer name wan1\n"
+		"link set lan1 up\nlink set wan1 up\nlink set lan up\nlink set wan up\n"));
 	CHECK_INT(own_net_new(loop, on_ranges, NULL, &net), 0);
 	awaited = NULL;
 	awaited_calls = 1;
@@ -131,7 +119,7 @@ static void test_an_empty_list_is_told_from_the_loop_and_once(void)
 static void test_what_is_there_at_the_start_is_told(void)
 {
 	fresh();
-	CHECK(ip("addr add 192.0.2.5/24 dev lan\n"));
+	CHECK(lab_ip("addr add 192.0.2.5/24 dev lan\n"));
 	net = own_net_free(net);
 	told.calls = 0;
 	CHECK_INT(own_net_new(loop, on_ranges, NULL, &net), 0);
@@ -142,45 +130,45 @@ static void test_what_is_there_at_the_start_is_told(void)
 static void test_addresses_come_and_go_with_their_prefixes(void)
 {
 	fresh();
-	CHECK(ip("addr add 192.0.2.5/24 dev lan\n"));
+	CHECK(lab_ip("addr add 192.0.2.5/24 dev lan\n"));
 	CHECK(comes("192.0.2.0/24 "));
-	CHECK(ip("addr add 2001:db8:1::5/64 dev lan nodad\n"));
+	CHECK(lab_ip("addr add 2001:db8:1::5/64 dev lan nodad\n"));
 	CHECK(comes("192.0.2.0/24 2001:db8:1::/64 "));
 	/* In one that is there. */
-	CHECK(ip("addr add 192.0.2.77/32 dev lan\naddr add 192.0.2.130/25 dev wan\n"));
+	CHECK(lab_ip("addr add 192.0.2.77/32 dev lan\naddr add 192.0.2.130/25 dev wan\n"));
 	CHECK(stays());
-	CHECK(ip("addr del 192.0.2.5/24 dev lan\n"));
+	CHECK(lab_ip("addr del 192.0.2.5/24 dev lan\n"));
 	CHECK(comes("192.0.2.77 192.0.2.128/25 2001:db8:1::/64 "));
-	CHECK(ip("addr flush dev lan\naddr flush dev wan\n"));
+	CHECK(lab_ip("addr flush dev lan\naddr flush dev wan\n"));
 	CHECK(comes(""));
 }
 
 static void test_an_interface_with_a_default_route_has_only_its_address(void)
 {
 	fresh();
-	CHECK(ip("addr add 192.0.2.5/24 dev lan\naddr add 198.51.100.7/24 dev wan\n"));
+	CHECK(lab_ip("addr add 192.0.2.5/24 dev lan\naddr add 198.51.100.7/24 dev wan\n"));
 	CHECK(comes("192.0.2.0/24 198.51.100.0/24 "));
-	CHECK(ip("route add default via 198.51.100.1\n"));
+	CHECK(lab_ip("route add default via 198.51.100.1\n"));
 	CHECK(comes("192.0.2.0/24 198.51.100.7 "));
 	/* It moves. */
-	CHECK(ip("route replace default via 192.0.2.1\n"));
+	CHECK(lab_ip("route replace default via 192.0.2.1\n"));
 	CHECK(comes("192.0.2.5 198.51.100.0/24 "));
 	/* Two of them, of different metric. */
-	CHECK(ip("route add default via 198.51.100.1 metric 100\n"));
+	CHECK(lab_ip("route add default via 198.51.100.1 metric 100\n"));
 	CHECK(comes("192.0.2.5 198.51.100.7 "));
-	CHECK(ip("route del default via 192.0.2.1\n"));
+	CHECK(lab_ip("route del default via 192.0.2.1\n"));
 	CHECK(comes("192.0.2.0/24 198.51.100.7 "));
 }
 
 static void test_the_families_are_judged_apart(void)
 {
 	fresh();
-	CHECK(ip("addr add 198.51.100.7/24 dev wan\naddr add 2001:db8:2::7/64 dev wan nodad\n"
-		 "route add default via 2001:db8:2::1\n"));
+	CHECK(lab_ip("addr add 198.51.100.7/24 dev wan\naddr add 2001:db8:2::7/64 dev wan nodad\n"
+		     "route add default via 2001:db8:2::1\n"));
 	CHECK(comes("198.51.100.0/24 2001:db8:2::7 "));
-	CHECK(ip("route add default via 198.51.100.1\n"));
+	CHECK(lab_ip("route add default via 198.51.100.1\n"));
 	CHECK(comes("198.51.100.7 2001:db8:2::7 "));
-	CHECK(ip("-6 route del default\n") || ip("route del default via 2001:db8:2::1\n"));
+	CHECK(lab_ip("-6 route del default\n") || lab_ip("route del default via 2001:db8:2::1\n"));
 	CHECK(comes("198.51.100.7 2001:db8:2::/64 "));
 }
 
@@ -201,28 +189,28 @@ static void test_default_routes_of_every_form_are_seen(void)
 		{"0.0.0.0/1 via 198.51.100.1", both},
 	};
 	fresh();
-	CHECK(ip("addr add 192.0.2.5/24 dev lan\naddr add 198.51.100.7/24 dev wan\n"));
+	CHECK(lab_ip("addr add 192.0.2.5/24 dev lan\naddr add 198.51.100.7/24 dev wan\n"));
 	CHECK(comes(both));
 	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
 		printf("# %s\n", forms[i].route);
-		CHECK(ip("route add %s\n", forms[i].route));
+		CHECK(lab_ip("route add %s\n", forms[i].route));
 		CHECK(forms[i].list == both ? stays() : comes(forms[i].list));
-		CHECK(ip("route del %s\n", forms[i].route));
+		CHECK(lab_ip("route del %s\n", forms[i].route));
 		CHECK(comes(both));
 	}
-	CHECK(ip("nexthop add id 7 via 198.51.100.1 dev wan\nroute add default nhid 7\n"));
+	CHECK(lab_ip("nexthop add id 7 via 198.51.100.1 dev wan\nroute add default nhid 7\n"));
 	CHECK(comes(wan));
 }
 
 static void test_ipv6_paths_are_seen(void)
 {
 	fresh();
-	CHECK(ip("addr add 2001:db8:1::5/64 dev lan nodad\naddr add 2001:db8:2::7/64 dev wan "
-		 "nodad\n"));
+	CHECK(lab_ip("addr add 2001:db8:1::5/64 dev lan nodad\naddr add 2001:db8:2::7/64 dev wan "
+		     "nodad\n"));
 	CHECK(comes("2001:db8:1::/64 2001:db8:2::/64 "));
-	CHECK(ip("route add default nexthop via 2001:db8:1::1 nexthop via 2001:db8:2::1\n"));
+	CHECK(lab_ip("route add default nexthop via 2001:db8:1::1 nexthop via 2001:db8:2::1\n"));
 	CHECK(comes("2001:db8:1::5 2001:db8:2::7 "));
-	CHECK(ip("route del default nexthop via 2001:db8:1::1 nexthop via 2001:db8:2::1\n"));
+	CHECK(lab_ip("route del default nexthop via 2001:db8:1::1 nexthop via 2001:db8:2::1\n"));
 	CHECK(comes("2001:db8:1::/64 2001:db8:2::/64 "));
 }
 
@@ -230,42 +218,43 @@ static void test_ipv6_paths_are_seen(void)
 static void test_a_default_route_that_goes_with_its_link_is_missed(void)
 {
 	fresh();
-	CHECK(ip("addr add 198.51.100.7/24 dev wan\nroute add default via 198.51.100.1\n"));
+	CHECK(lab_ip("addr add 198.51.100.7/24 dev wan\nroute add default via 198.51.100.1\n"));
 	CHECK(comes("198.51.100.7 "));
-	CHECK(ip("link set wan down\n"));
+	CHECK(lab_ip("link set wan down\n"));
 	CHECK(comes("198.51.100.0/24 "));
-	CHECK(ip("link set wan up\nroute add default via 198.51.100.1\n"));
+	CHECK(lab_ip("link set wan up\nroute add default via 198.51.100.1\n"));
 	CHECK(comes("198.51.100.7 "));
-	CHECK(ip("link del wan\n"));
+	CHECK(lab_ip("link del wan\n"));
 	CHECK(comes(""));
 }
 
 static void test_a_link_of_two_is_told_with_both_ends(void)
 {
 	fresh();
-	CHECK(ip("addr add 192.0.2.5 peer 198.51.100.9/32 dev lan\n"
-		 "addr add 2001:db8::5 peer 2001:db8::9/128 dev lan nodad\n"));
+	CHECK(lab_ip("addr add 192.0.2.5 peer 198.51.100.9/32 dev lan\n"
+		     "addr add 2001:db8::5 peer 2001:db8::9/128 dev lan nodad\n"));
 	CHECK(comes("192.0.2.5 198.51.100.9 2001:db8::5 2001:db8::9 "));
-	CHECK(ip("route add default dev lan\n"));
+	CHECK(lab_ip("route add default dev lan\n"));
 	CHECK(comes("192.0.2.5 2001:db8::5 2001:db8::9 "));
 }
 
 static void test_places_that_are_refused_anyway_are_not_in_it(void)
 {
 	fresh();
-	CHECK(ip(
+	CHECK(lab_ip(
 		"link set lo up\naddr add 127.5.5.5/8 dev lan\naddr add fe80::99/64 dev lan nodad\n"
 		"addr add 198.51.100.1/32 dev lo\n"));
 	CHECK(comes("198.51.100.1 "));
-	CHECK(ip("addr del 198.51.100.1/32 dev lo\nlink set lo down\n"));
+	CHECK(lab_ip("addr del 198.51.100.1/32 dev lo\nlink set lo down\n"));
 	CHECK(comes(""));
 }
 
 static void test_a_prefix_of_everything_is_only_its_address(void)
 {
 	fresh();
-	CHECK(ip("addr add 192.0.2.5/0 dev lan noprefixroute\naddr add 2001:db8::5/0 dev lan nodad "
-		 "noprefixroute\n"));
+	CHECK(lab_ip(
+		"addr add 192.0.2.5/0 dev lan noprefixroute\naddr add 2001:db8::5/0 dev lan nodad "
+		"noprefixroute\n"));
 	CHECK(comes("192.0.2.5 2001:db8::5 "));
 }
 
@@ -291,7 +280,7 @@ static void test_thousands_at_once_are_told_at_once(void)
 	CHECK(told.sorted);
 	CHECK_INT(own_net_lost_count(net), 0);
 	CHECK(stays());
-	CHECK(ip("link del lan\n"));
+	CHECK(lab_ip("link del lan\n"));
 	CHECK(comes(""));
 	CHECK_INT(told.calls, 3);
 }
@@ -303,14 +292,14 @@ static void test_lost_news_are_made_good(void)
 	CHECK_INT(setsockopt(own_net_fd(net), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
 	add_many(true);
 	/* What comes last is lost for sure. */
-	CHECK(ip("addr add 192.0.2.5/24 dev wan\n"));
+	CHECK(lab_ip("addr add 192.0.2.5/24 dev wan\n"));
 	awaited = NULL;
 	awaited_calls = 2;
 	run_loop(SOON_MS);
 	CHECK(own_net_lost_count(net) > 0);
 	CHECK_INT(told.count, MANY + 1);
 	CHECK(strstr(strbuf_text(&told.text), " 192.0.2.0/24 "));
-	CHECK(ip("addr del 192.0.2.5/24 dev wan\n"));
+	CHECK(lab_ip("addr del 192.0.2.5/24 dev wan\n"));
 	awaited_calls = 3;
 	run_loop(SOON_MS);
 	CHECK_INT(told.count, MANY);
@@ -321,7 +310,7 @@ static void test_changes_without_an_end_are_told_all_the_same(void)
 	fresh();
 	uint64_t begun = loop_now_ms();
 	for (int i = 0; told.calls < 2 && loop_now_ms() - begun < SOON_MS; i++) {
-		CHECK(ip("addr add 10.0.%d.1/24 dev lan\n", i % 250));
+		CHECK(lab_ip("addr add 10.0.%d.1/24 dev lan\n", i % 250));
 		awaited = NULL;
 		awaited_calls = 2;
 		run_loop(OWN_NET_QUIET_MS / 2);
@@ -333,7 +322,7 @@ static void test_changes_without_an_end_are_told_all_the_same(void)
 static void test_other_routes_in_motion_do_not_wake_it(void)
 {
 	fresh();
-	CHECK(ip("addr add 192.0.2.5/24 dev lan\n"));
+	CHECK(lab_ip("addr add 192.0.2.5/24 dev lan\n"));
 	CHECK(comes("192.0.2.0/24 "));
 	uint64_t count = own_net_read_count(net);
 	int small = 1;
@@ -346,7 +335,7 @@ static void test_other_routes_in_motion_do_not_wake_it(void)
 	CHECK(stays());
 	CHECK_INT(own_net_lost_count(net), 0);
 	CHECK_INT(own_net_read_count(net), count);
-	CHECK(ip("route add default via 192.0.2.1\n"));
+	CHECK(lab_ip("route add default via 192.0.2.1\n"));
 	CHECK(comes("192.0.2.5 "));
 }
 
@@ -367,7 +356,7 @@ static void test_nobody_but_the_kernel_is_heard(void)
 static void test_it_needs_no_capability(void)
 {
 	fresh();
-	CHECK(ip("addr add 192.0.2.5/24 dev lan\n"));
+	CHECK(lab_ip("addr add 192.0.2.5/24 dev lan\n"));
 	fflush(stdout);
 	pid_t child = fork();
 	if (child == 0) {
