@@ -76,6 +76,15 @@ static inline void negative(struct name_family *f, enum answer_outcome outcome, 
 	names_apply(&names, f, &a, "192.0.2.53", now, &changes);
 }
 
+/* All servers deny it, to a question of this moment. */
+static inline void deny(struct name_family *f, enum answer_outcome outcome, uint32_t ttl_s)
+{
+	struct answer a = {.outcome = outcome, .family = f->family, .ttl_s = ttl_s, .of_all = true};
+
+	f->sent_ms = now;
+	names_apply(&names, f, &a, "192.0.2.53", now, &changes);
+}
+
 static inline const struct name_address *find(const struct name_family *f, unsigned number)
 {
 	struct addr a = v4(number);

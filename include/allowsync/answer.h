@@ -44,6 +44,9 @@ struct answer {
 	const char *why; /* MALFORMED, SCREENED: what is wrong, a static text */
 	/* Some addresses were taken out: what is left counts, and what is missing says nothing. */
 	bool partial;
+	/* NODATA, NXDOMAIN: every server that was heard within the hour says so. Whoever asks sets
+	 * it; a denial by some of them is no evidence. */
+	bool of_all;
 };
 #define ANSWER_NULL ((struct answer){0})
 

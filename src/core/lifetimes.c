@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How long each address of a name stays. An address leaves only because an answer lacked it: no TTL
- * that runs out and no failure takes one away. */
+/* How long each address of a name stays. An address leaves only because an answer lacked it or the
+ * name is denied for certain: no TTL that runs out and no failure takes one away. */
 #include "core/lifetimes.h"
 
 #include "base/mem.h"
@@ -87,7 +87,8 @@ uint64_t names_linger_ms(const struct name_family *f, uint64_t now_ms)
 	return linger_s * 1000;
 }
 
-/* Takes out those for which `leaves` says so, keeping the order. */
+/* Takes out those for which `leaves` says so, keeping the order; without a reason for the one that
+ * made each linger. */
 static void remove_where(struct name_family *f,
 	bool (*leaves)(const struct name_address *, uint64_t), uint64_t argument,
 	struct name_changes *changes, const char *reason)
@@ -95,10 +96,14 @@ static void remove_where(struct name_family *f,
 	size_t kept = 0;
 
 	for (size_t i = 0; i < f->count; i++) {
-		if (leaves(&f->addresses[i], argument))
-			add_change(changes, f, &f->addresses[i], false, reason);
+		const struct name_address *a = &f->addresses[i];
+		if (leaves(a, argument))
+			add_change(changes, f, a, false,
+				reason      ? reason
+				: a->denied ? "denied"
+					    : "linger");
 		else
-			f->addresses[kept++] = f->addresses[i];
+			f->addresses[kept++] = *a;
 	}
 	f->count = kept;
 	if (!f->count) {
@@ -115,7 +120,24 @@ static bool linger_is_over(const struct name_address *a, uint64_t until_ms)
 
 void lifetimes_expire(struct name_family *f, uint64_t until_ms, struct name_changes *changes)
 {
-	remove_where(f, linger_is_over, until_ms, changes, "linger");
+	remove_where(f, linger_is_over, until_ms, changes, NULL);
+}
+
+void lifetimes_deny(
+	struct name_family *f, uint64_t since_ms, uint64_t now_ms, struct name_changes *changes)
+{
+	uint64_t linger_ms = names_linger_ms(f, now_ms);
+
+	for (size_t i = 0; i < f->count; i++) {
+		struct name_address *a = &f->addresses[i];
+		if (a->missing_ms)
+			continue;
+		a->missing_ms = since_ms;
+		a->leaves_ms = since_ms + linger_ms;
+		a->denied = true;
+	}
+	if (!linger_ms)
+		lifetimes_expire(f, now_ms, changes);
 }
 
 static bool is_missing_since(const struct name_address *a, uint64_t ms)
@@ -185,6 +207,7 @@ void lifetimes_merge(struct name_family *f, const struct answer *a, uint64_t now
 		m->ttl_s = a->addresses[j++].ttl_s;
 		m->last_ms = now_ms;
 		m->missing_ms = m->leaves_ms = 0;
+		m->denied = false;
 		if (c > 0)
 			add_change(changes, f, m, true, "answer");
 	}

@@ -7,6 +7,9 @@
 /* What an OK answer makes of them. */
 void lifetimes_merge(struct name_family *f, const struct answer *a, uint64_t now_ms,
 	struct name_changes *changes);
+/* None of them is given since `since_ms`: a denial is confirmed. */
+void lifetimes_deny(
+	struct name_family *f, uint64_t since_ms, uint64_t now_ms, struct name_changes *changes);
 /* Takes out those whose linger ended at `until_ms` or before. */
 void lifetimes_expire(struct name_family *f, uint64_t until_ms, struct name_changes *changes);
 /* Linger has another length now. */

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "core/backoff.h"
 #include "core/lifetimes.h"
 
 #include <string.h>
@@ -42,17 +43,11 @@ static uint64_t clamped_ms(const struct config_bounds *b, uint32_t ttl_s)
 	return ttl_s * UINT64_C(1000);
 }
 
-/* Doubled with each failure; the random part keeps names that failed together from asking together
- * for ever. */
-static uint64_t retry_ms(struct names *n, unsigned failures)
+static uint64_t retry_ms(struct names *n, const struct name_family *f)
 {
-	uint64_t delay_ms = NAMES_RETRY_FIRST_MS;
+	uint64_t least_ms = backoff_least_ms(f->outcome, f->alike);
 
-	for (unsigned i = 1; i < failures && delay_ms < NAMES_RETRY_MAX_MS; i++)
-		delay_ms *= 2;
-	if (delay_ms > NAMES_RETRY_MAX_MS - NAMES_RETRY_MAX_MS / 8)
-		delay_ms = NAMES_RETRY_MAX_MS - NAMES_RETRY_MAX_MS / 8;
-	return delay_ms + draw(n) % (delay_ms / 8);
+	return least_ms + draw(n) % (backoff_most_ms(f->outcome, f->alike) - least_ms + 1);
 }
 
 void names_init(struct names *n, uint64_t seed)
@@ -217,6 +212,7 @@ struct name_family *names_take_due(struct names *n, uint64_t now_ms)
 	heap_remove(&n->asks, item);
 	struct name_family *f = CONTAINER_OF(item, struct name_family, ask);
 	f->in_flight = true;
+	f->sent_ms = now_ms;
 	return f;
 }
 
@@ -259,15 +255,6 @@ static void note_chain(struct name_family *f, const struct answer *a)
 	strbuf_done(&b);
 }
 
-/* What the other family's NODATA of before is worth only a new one can tell. */
-static void ask_other_again(struct names *n, struct name_family *f, uint64_t now_ms)
-{
-	struct name_family *other = other_family(f);
-
-	if (!f->answered && has_outcome(other, ANSWER_NODATA) && !other->in_flight)
-		names_ask_now(n, other, now_ms);
-}
-
 static void apply_addresses(struct names *n, struct name_family *f, const struct answer *a,
 	uint64_t now_ms, struct name_changes *changes)
 {
@@ -281,10 +268,27 @@ static void apply_addresses(struct names *n, struct name_family *f, const struct
 	lifetimes_merge(f, a, now_ms, changes);
 	set_leave(n, f);
 	note_chain(f, a);
-	ask_other_again(n, f, now_ms);
 	f->answered = true;
+	f->whole = f->whole || !a->partial;
 	f->answered_ms = now_ms;
 	f->ttl_s = a->ttl_s;
+	f->failures = 0;
+	f->negatives = NEGATIVES_NULL;
+}
+
+/* For how long it is not to be asked again. Sooner would be a repetition out of a cache. */
+static uint64_t apply_denial(struct names *n, struct name_family *f, const struct answer *a,
+	uint64_t now_ms, struct name_changes *changes)
+{
+	uint32_t ttl_s = negatives_ttl_s(a->ttl_s, f->name->bounds.refresh_min_s);
+	bool counts = a->outcome != ANSWER_OK && a->of_all && !a->partial;
+
+	f->failures = 0;
+	if (counts && negatives_note(&f->negatives, ttl_s, f->sent_ms, now_ms)) {
+		lifetimes_deny(f, f->negatives.first_ms, now_ms, changes);
+		set_leave(n, f);
+	}
+	return ttl_s * UINT64_C(1000);
 }
 
 static void note_health(struct name_family *f, uint64_t now_ms)
@@ -315,26 +319,23 @@ void names_apply(struct names *n, struct name_family *f, const struct answer *a,
 		outcome = ANSWER_NODATA;
 	f->in_flight = f->ask_again = false;
 	f->asked = true;
-	f->nodata_beside = outcome == ANSWER_NODATA && other_family(f)->answered;
+	f->alike = outcome == f->outcome ? f->alike + 1 : 1;
 	f->asked_ms = now_ms;
 	f->outcome = outcome;
 	if (server)
 		set_text(&f->server, server);
 	switch (outcome) {
 	case ANSWER_OK:
-		f->failures = 0;
 		apply_addresses(n, f, a, now_ms, changes);
 		delay_ms = with_jitter(n, clamped_ms(&f->name->bounds, a->ttl_s));
 		break;
 	case ANSWER_NODATA:
 	case ANSWER_NXDOMAIN:
-		f->failures = 0;
-		delay_ms = with_jitter(
-			n, clamped_ms(&f->name->bounds, a->ttl_s ? a->ttl_s : NAMES_NEGATIVE_S));
+		delay_ms = with_jitter(n, apply_denial(n, f, a, now_ms, changes));
 		break;
 	default:
 		f->failures++;
-		delay_ms = retry_ms(n, f->failures);
+		delay_ms = retry_ms(n, f);
 		break;
 	}
 	note_health(f, now_ms);
@@ -405,9 +406,19 @@ uint64_t names_failing_since_ms(const struct name *name)
 	return a->failing_since_ms ? a->failing_since_ms : aaaa->failing_since_ms;
 }
 
+bool names_is_gone(const struct name *name)
+{
+	for (int i = 0; i < FAMILY_COUNT; i++) {
+		const struct name_family *f = &name->families[i];
+		if (f->answered && !negatives_are_confirmed(&f->negatives))
+			return false;
+	}
+	return names_health(name) == NAME_STOPPED;
+}
+
 bool name_family_is_known(const struct name_family *f)
 {
-	return f->answered || f->nodata_beside;
+	return f->whole || negatives_are_confirmed(&f->negatives);
 }
 
 bool names_is_stale(const struct name_family *f, uint64_t now_ms)
@@ -415,5 +426,13 @@ bool names_is_stale(const struct name_family *f, uint64_t now_ms)
 	uint64_t stale_max_ms = f->name->bounds.stale_max_s * UINT64_C(1000);
 
 	return stale_max_ms && f->count && f->outcome != ANSWER_OK &&
-	       now_ms - f->answered_ms >= stale_max_ms;
+	       !negatives_are_confirmed(&f->negatives) && now_ms - f->answered_ms >= stale_max_ms;
+}
+
+bool names_asks_every(const struct name_family *f)
+{
+	bool denied = has_outcome(f, ANSWER_NODATA) || has_outcome(f, ANSWER_NXDOMAIN);
+
+	return denied && !negatives_are_confirmed(&f->negatives) &&
+	       (f->count || !name_family_is_known(f));
 }

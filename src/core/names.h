@@ -7,6 +7,7 @@
 #include "allowsync/config.h"
 #include "base/heap.h"
 #include "base/map.h"
+#include "core/negatives.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,9 +15,11 @@
 
 struct name_address {
 	struct addr addr;
+	bool denied; /* it is missing because the name was denied, not because an answer lacks it */
 	uint32_t ttl_s; /* as last seen */
 	uint64_t first_ms, last_ms;
-	uint64_t missing_ms; /* when the first answer that lacks it came; 0: DNS gives it */
+	uint64_t missing_ms; /* when the first answer that lacks it came, or the first of the
+			      * denials that were confirmed; 0: DNS gives it */
 	uint64_t leaves_ms;  /* missing_ms + linger; 0: DNS gives it */
 };
 
@@ -32,15 +35,18 @@ struct name_family {
 	size_t count, capacity;
 	enum answer_outcome outcome; /* of the last answer; meaningless before the first */
 	bool in_flight;
-	bool ask_again; /* as soon as the one under way is answered */
-	bool asked;     /* any outcome has come */
-	bool answered;  /* an OK answer has come, in this process or before a reload */
+	bool ask_again;   /* as soon as the one under way is answered */
+	bool asked;       /* any outcome has come */
+	bool answered;    /* an OK answer has come, in this process or before a reload */
+	bool whole;       /* and one that was not partial */
+	uint64_t sent_ms; /* when the last question was taken */
 	uint64_t asked_ms, answered_ms; /* when the last outcome came, and the last OK one */
-	bool nodata_beside; /* the last one was NODATA, after an OK one of the other family */
+	struct negatives negatives;     /* since the last OK answer */
 	/* 0: the last answer was one. NODATA is none only where there were addresses before and the
 	 * other family has no OK answer either. */
 	uint64_t failing_since_ms;
-	unsigned failures; /* in a row, without any answer: what the back-off rests on */
+	unsigned failures; /* in a row, without any answer */
+	unsigned alike;    /* outcomes like the last one in a row: what the back-off rests on */
 	uint32_t ttl_s;    /* of the last OK answer */
 	/* Largest TTL of the running hour and of the one before: what the default linger rests on.
 	 */
@@ -70,7 +76,8 @@ struct name_change {
 	struct name_family *family;
 	struct name_address address;
 	bool entered;
-	const char *reason; /* static text: "answer", "linger", or "limit" (NAMES_ADDRESSES_MAX) */
+	/* Static text: "answer", "linger", "denied", or "limit" (NAMES_ADDRESSES_MAX). */
+	const char *reason;
 };
 struct name_changes {
 	struct name_change *items;
@@ -84,10 +91,7 @@ enum {
 	NAMES_LINGER_MAX_S = 3600,
 	NAMES_TTL_MEMORY_S = 3600,   /* what "lately" means for the largest TTL */
 	NAMES_LEAVE_GRACE_MS = 1000, /* an end of linger waits so long for an answer under way */
-	NAMES_RETRY_FIRST_MS = 1000, /* after a failure, then doubled */
-	NAMES_RETRY_MAX_MS = 60000,
-	NAMES_NEGATIVE_S = 60,      /* ask again after NODATA and NXDOMAIN that came without SOA */
-	NAMES_ADDRESSES_MAX = 4096, /* of one name and family; above it what lingers goes first */
+	NAMES_ADDRESSES_MAX = 4096,  /* of one name and family; above it what lingers goes first */
 };
 
 /* Judged by A, and by AAAA only for names that never gave an A: trouble with AAAA beside a good A
@@ -119,9 +123,11 @@ struct name_family *names_take_due(struct names *n, uint64_t now_ms);
  * which may have been answered already with what was true before. */
 void names_ask_now(struct names *n, struct name_family *f, uint64_t now_ms);
 /* The answer to a question that was taken (one that comes twice or late does no harm). Adds what
- * enters to `changes`; what an OK answer lacks begins to linger (with linger 0 it leaves at once);
- * every other outcome removes nothing: NODATA and NXDOMAIN are asked again after their own TTL, the
- * rest with back-off. `server` may be NULL: nobody answered. */
+ * enters to `changes`; what an OK answer lacks begins to linger (with linger 0 it leaves at once).
+ * NODATA and NXDOMAIN are asked again after their own TTL (core/negatives.h); with the one that
+ * confirms them everything lingers, as from the first of them on. Every other outcome removes
+ * nothing, says nothing of denials, and is asked again with back-off (core/backoff.h). `server` may
+ * be NULL: nobody answered. */
 void names_apply(struct names *n, struct name_family *f, const struct answer *a, const char *server,
 	uint64_t now_ms, struct name_changes *changes);
 /* Adds to `changes` every address whose linger has run out. While the family's next answer is under
@@ -135,12 +141,16 @@ enum name_health names_health(const struct name *name);
 const char *name_health_name(enum name_health h);
 /* Since when a NAME_STOPPED one fails; 0 for the others. */
 uint64_t names_failing_since_ms(const struct name *name);
-/* It has addresses, and no good answer has said so for longer than stale-max. Nothing leaves
- * because of it: it is for somebody to look at. */
+/* NAME_STOPPED for certain: whatever it held in either family is denied, and that is confirmed. */
+bool names_is_gone(const struct name *name);
+/* It has addresses, and no good answer has said so for longer than stale-max, nor is it denied for
+ * certain. Nothing leaves because of it: it is for somebody to look at. */
 bool names_is_stale(const struct name_family *f, uint64_t now_ms);
+/* The next question must go to every server: one denies the family, something hangs on it, and it
+ * takes all of them to confirm that. */
+bool names_asks_every(const struct name_family *f);
 const struct name_address *name_address_find(const struct name_family *f, const struct addr *a);
-/* Has DNS said yet what this name holds? True after an OK answer; a family without addresses also
- * counts when the other family had an OK answer before (a NODATA from when nothing worked is asked
- * for once more). NXDOMAIN is no such word: it removes nothing. */
+/* Has DNS said yet what this name holds? True after an OK answer from which nothing was taken out,
+ * and when a denial is confirmed. */
 bool name_family_is_known(const struct name_family *f);
 void name_changes_done(struct name_changes *c);

@@ -87,6 +87,7 @@ void engine_on_reply(void *userdata, const struct resolver_reply *reply)
 			answer_parse(reply->message, reply->len, q->name, q->family, &a);
 		else
 			a = (struct answer){.outcome = ANSWER_TIMEOUT, .family = q->family};
+		a.of_all = engine_has_one_voice(e);
 		apply_answer(e, &n->families[q->family], &a, reply->server);
 		answer_done(&a);
 	}

@@ -87,11 +87,14 @@ static inline bool sim_deliver(struct sim_query *q, struct name_changes *changes
 		.family = q->family,
 		.addresses = q->addresses,
 		.count = q->count,
-		.ttl_s = q->ttl_s};
+		.ttl_s = q->ttl_s,
+		.of_all = true};
 
 	sim.in_flight--;
 	sim.answers++;
 	f->failures += q->outcome != ANSWER_OK && q->outcome != ANSWER_NODATA;
+	if (q->outcome == ANSWER_NXDOMAIN || q->outcome == ANSWER_NODATA)
+		sim_book_denial(q);
 	/* Nothing leaves unseen (sim_check_delete()), so that the same again needs no look. */
 	bool news = q->outcome == ANSWER_OK && sim_book(q);
 	names_apply(&sim.names, &q->name->name->families[q->family], &a,

@@ -63,25 +63,47 @@ static inline struct sim_claim *sim_claim(struct sim_family *f, const struct add
 	return NULL;
 }
 
+static inline void sim_book_missing(struct sim_query *q, struct sim_claim *c, uint64_t since_ms)
+{
+	c->given = false;
+	c->missing_ms = since_ms;
+	c->settled_ms = sim.now;
+	sim_linger(q->name, &q->name->families[q->family], &c->least_ms, &c->most_ms);
+}
+
+/* Enters NXDOMAIN or NODATA, by the rule as it is written: three, each asked for after the one
+ * before had run out, which takes it half a minute at least and a quarter of an hour at most. */
+static inline void sim_book_denial(struct sim_query *q)
+{
+	struct sim_family *f = &q->name->families[q->family];
+	uint64_t apart_s = q->ttl_s < 30 ? 30 : q->ttl_s > 900 ? 900 : q->ttl_s;
+
+	if (f->denials == 3 || (f->denials && q->asked_ms < f->counts_ms))
+		return;
+	if (!f->denials++)
+		f->denied_ms = sim.now;
+	f->counts_ms = sim.now + apart_s * 1000;
+	for (size_t i = 0; f->denials == 3 && i < f->claim_count; i++) {
+		if (f->claims[i].given)
+			sim_book_missing(q, &f->claims[i], f->denied_ms);
+	}
+}
+
 /* Enters an OK answer into the books. True: it gave something that the one before did not. */
 static inline bool sim_book(struct sim_query *q)
 {
 	struct sim_family *f = &q->name->families[q->family];
-	uint64_t least_ms, most_ms;
 	bool news = false;
 
+	f->denials = 0;
 	sim_note_ttl(f, q);
 	for (size_t i = 0; i < f->claim_count; i++) {
 		struct sim_claim *c = &f->claims[i];
 		struct answer_address wanted = {.addr = c->addr};
 		bool given = bsearch(&wanted, q->addresses, q->count, sizeof(*q->addresses),
 			sim_compare_addresses);
-		if (c->given && !given) {
-			sim_linger(q->name, f, &least_ms, &most_ms);
-			c->missing_ms = sim.now;
-			c->least_ms = least_ms;
-			c->most_ms = most_ms;
-		}
+		if (c->given && !given)
+			sim_book_missing(q, c, sim.now);
 		news |= given && !c->given;
 		c->given = given;
 	}
@@ -105,8 +127,11 @@ static inline bool sim_must(const struct sim_claim *c)
 /* May it? A commit that failed may make it late. */
 static inline bool sim_may(const struct sim_claim *c)
 {
-	return c->given || sim.now <= c->missing_ms + c->most_ms + NAMES_LEAVE_GRACE_MS +
-					      10 * SIM_COMMIT_RETRY_MS;
+	uint64_t end_ms = c->missing_ms + c->most_ms;
+
+	if (end_ms < c->settled_ms)
+		end_ms = c->settled_ms;
+	return c->given || sim.now <= end_ms + NAMES_LEAVE_GRACE_MS + 10 * SIM_COMMIT_RETRY_MS;
 }
 
 /* Nobody may have a right to what is deleted. */

@@ -2,6 +2,8 @@
 /* Scripts of hours and days: what firewalls that follow DNS commonly get wrong, played through. */
 #include "sim.h"
 
+#include "core/backoff.h"
+
 static uint64_t ms_until(bool present, size_t set_index, const struct addr *a, uint64_t most_ms)
 {
 	uint64_t begun = sim.now;
@@ -217,16 +219,31 @@ static void halves_shown_by_turns_do_not_flap(void)
 	}
 }
 
+/* How many questions the back-off gives in so long, at most or at least. */
+static unsigned long failing_questions(
+	enum answer_outcome outcome, uint64_t latency_ms, uint64_t ms, bool most)
+{
+	unsigned nth = 1;
+	uint64_t at_ms = latency_ms;
+
+	while (at_ms <= ms) {
+		at_ms += latency_ms +
+			 (most ? backoff_least_ms(outcome, nth) : backoff_most_ms(outcome, nth));
+		nth++;
+	}
+	return nth;
+}
+
 static void days_of_failures_remove_nothing(void)
 {
-	static const enum answer_outcome faults[] = {ANSWER_TIMEOUT, ANSWER_SERVFAIL,
-		ANSWER_REFUSED, ANSWER_MALFORMED, ANSWER_NXDOMAIN, ANSWER_NODATA};
+	static const enum answer_outcome faults[] = {
+		ANSWER_TIMEOUT, ANSWER_SERVFAIL, ANSWER_REFUSED, ANSWER_MALFORMED, ANSWER_SCREENED};
 
 	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
 		sim_begin();
 		struct sim_name *n = sim_name("a.example.com", 0);
 		struct sim_family *f = &n->families[FAMILY_V4];
-		bool negative = faults[i] == ANSWER_NXDOMAIN || faults[i] == ANSWER_NODATA;
+		uint64_t latency_ms = faults[i] == ANSWER_TIMEOUT ? SIM_TIMEOUT_MS : f->latency_ms;
 		struct addr added = v4(3);
 		sim_record(n, FAMILY_V4, 1, 60);
 		sim_record(n, FAMILY_V4, 2, 60);
@@ -237,17 +254,68 @@ static void days_of_failures_remove_nothing(void)
 		CHECK_INT(sim.deletes, 0);
 		sim_check_all();
 		CHECK_INT(names_health(n->name), NAME_STOPPED);
-		/* A minute of back-off, or what the negative answer says: no storm and no silence.
-		 */
-		unsigned least_s = negative ? SIM_NEGATIVE_S : 45;
-		unsigned most_s = negative ? SIM_NEGATIVE_S + 1 : 67;
-		CHECK(f->questions - before >= 3 * SIM_DAY / (most_s * SIM_SECOND));
-		CHECK(f->questions - before <= 3 * SIM_DAY / (least_s * SIM_SECOND) + 10);
+		/* As many as the back-off gives, after the TTL of before: no storm, no silence. */
+		unsigned long asked = f->questions - before;
+		CHECK(asked <= failing_questions(faults[i], latency_ms, 3 * SIM_DAY, true));
+		CHECK(asked + 1 >= failing_questions(faults[i], latency_ms,
+					   3 * SIM_DAY - 61 * SIM_SECOND, false));
 		f->fault = ANSWER_OK;
 		sim_record(n, FAMILY_V4, 3, 60);
-		CHECK(ms_until(true, 0, &added, SIM_HOUR) <= (most_s + 1) * SIM_SECOND);
+		CHECK(ms_until(true, 0, &added, SIM_HOUR) <=
+			backoff_most_ms(faults[i], 1000) + latency_ms + SIM_SECOND);
 		CHECK_INT(names_health(n->name), NAME_OK);
 	}
+}
+
+static void what_is_denied_leaves_when_three_denials_confirm_it(void)
+{
+	static const enum answer_outcome faults[] = {ANSWER_NXDOMAIN, ANSWER_NODATA};
+	static const int64_t lingers[] = {0, 60, 1799, 3600};
+
+	for (size_t i = 0; i < 2 * ARRAY_LEN(lingers); i++) {
+		sim_begin();
+		int64_t linger_s = lingers[i / 2];
+		struct sim_name *n = sim_name("a.example.com", linger_s);
+		struct addr a = v4(1), a6 = sim_addr(FAMILY_V6, 1);
+		sim_record(n, FAMILY_V4, 1, 60);
+		sim_record(n, FAMILY_V6, 1, 60);
+		sim_run(SIM_MINUTE);
+		n->families[FAMILY_V4].fault = faults[i % 2];
+		uint64_t took = ms_until(false, 0, &a, SIM_DAY);
+		uint64_t least_s =
+			linger_s > 2 * SIM_NEGATIVE_S ? (uint64_t)linger_s : 2 * SIM_NEGATIVE_S;
+		CHECK(took >= least_s * SIM_SECOND && took <= (least_s + 65) * SIM_SECOND);
+		CHECK(sim_has(1, &a6));
+		unsigned long before = n->families[FAMILY_V4].questions;
+		sim_run(SIM_DAY);
+		CHECK(n->families[FAMILY_V4].questions - before <= SIM_DAY / 900000 + 1);
+		n->families[FAMILY_V4].fault = ANSWER_OK;
+		CHECK(ms_until(true, 0, &a, SIM_HOUR) <= (SIM_NEGATIVE_S + 1) * SIM_SECOND);
+		sim_check_all();
+	}
+}
+
+/* Two out of three, for days, with outages between. */
+static void denials_that_a_good_answer_refutes_remove_nothing(void)
+{
+	sim_begin();
+	struct sim_name *n = sim_name("a.example.com", 0);
+	struct sim_family *f = &n->families[FAMILY_V4];
+	sim_record(n, FAMILY_V4, 1, 60);
+	for (int round = 0; round < 100; round++) {
+		f->fault = ANSWER_OK;
+		sim_run(20 * SIM_MINUTE);
+		for (int i = 0; i < 2; i++) {
+			f->fault = ANSWER_NXDOMAIN;
+			unsigned seen = f->denials;
+			while (f->denials == seen)
+				sim_run(SIM_SECOND);
+			f->fault = ANSWER_SERVFAIL;
+			sim_run(random_below(2 * SIM_HOUR));
+		}
+	}
+	CHECK_INT(sim.deletes, 0);
+	sim_check_all();
 }
 
 /* Trouble with AAAA, for days, beside an A that changes all the time. */
@@ -379,6 +447,8 @@ int main(void)
 	TAP_RUN(rotating_pool_does_not_flap);
 	TAP_RUN(halves_shown_by_turns_do_not_flap);
 	TAP_RUN(days_of_failures_remove_nothing);
+	TAP_RUN(what_is_denied_leaves_when_three_denials_confirm_it);
+	TAP_RUN(denials_that_a_good_answer_refutes_remove_nothing);
 	TAP_RUN(aaaa_that_fails_does_not_touch_a);
 	TAP_RUN(questions_are_as_many_as_the_ttls_say);
 	TAP_RUN(revocation_keeps_its_promise);

@@ -35,9 +35,10 @@ struct sim_record {
 /* What an answer said of one address, as the book-keeper has it. */
 struct sim_claim {
 	struct addr addr;
-	bool given;                 /* by the last OK answer */
-	uint64_t missing_ms;        /* else: when the first one without it came */
+	bool given;                 /* by the last OK answer, and not denied for certain since */
+	uint64_t missing_ms;        /* else: when the first one without it came, or denial */
 	uint64_t least_ms, most_ms; /* how long it may linger from then on */
+	uint64_t settled_ms;        /* when that was certain: no sooner does it leave */
 };
 
 struct sim_ttl {
@@ -62,6 +63,8 @@ struct sim_family {
 	size_t claim_count, claim_capacity;
 	struct sim_ttl ttls[SIM_TTLS_MAX];
 	size_t ttl_count;
+	unsigned denials;              /* that are evidence, since the last OK answer */
+	uint64_t denied_ms, counts_ms; /* the first of them; what was asked before is none */
 	unsigned long questions, failures;
 };
 
@@ -74,6 +77,7 @@ struct sim_name {
 
 struct sim_query {
 	struct heap_item due;
+	uint64_t asked_ms;
 	struct sim_name *name;
 	enum family family;
 	enum answer_outcome outcome;
@@ -336,6 +340,7 @@ static inline void sim_ask(struct name_family *nf)
 	uint64_t age_s = 0;
 
 	f->questions++;
+	q->asked_ms = sim.now;
 	q->name = n;
 	q->family = nf->family;
 	q->outcome = f->fault;

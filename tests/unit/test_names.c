@@ -2,6 +2,7 @@
 /* core/names: when names are asked, and what failures mean. */
 #include "core/names.h"
 
+#include "core/backoff.h"
 #include "names_fixture.h"
 
 static void new_name_is_due_at_once_for_both_families(void)
@@ -88,10 +89,11 @@ static void name_wanted_twice_has_the_stricter_refresh_and_the_longer_linger(voi
 	CHECK_INT(names.asks.count, 2);
 }
 
-static void failures_remove_nothing(void)
+static void failures_and_denials_by_some_remove_nothing(void)
 {
 	static const enum answer_outcome outcomes[] = {ANSWER_SERVFAIL, ANSWER_REFUSED,
-		ANSWER_TIMEOUT, ANSWER_MALFORMED, ANSWER_NODATA, ANSWER_NXDOMAIN, ANSWER_OK};
+		ANSWER_TIMEOUT, ANSWER_MALFORMED, ANSWER_SCREENED, ANSWER_NODATA, ANSWER_NXDOMAIN,
+		ANSWER_OK};
 
 	for (size_t i = 0; i < sizeof(outcomes) / sizeof(*outcomes); i++) {
 		struct name_family *f =
@@ -109,40 +111,56 @@ static void failures_remove_nothing(void)
 	}
 }
 
+static bool is_pause(const struct name_family *f, enum answer_outcome outcome, unsigned nth)
+{
+	uint64_t pause = f->ask.due_ms - now;
+
+	return pause >= backoff_least_ms(outcome, nth) && pause <= backoff_most_ms(outcome, nth);
+}
+
 static void failures_are_asked_again_with_doubled_back_off(void)
 {
 	static const enum answer_outcome outcomes[] = {
-		ANSWER_SERVFAIL, ANSWER_REFUSED, ANSWER_TIMEOUT, ANSWER_MALFORMED};
+		ANSWER_SERVFAIL, ANSWER_REFUSED, ANSWER_TIMEOUT, ANSWER_MALFORMED, ANSWER_SCREENED};
 
 	for (size_t i = 0; i < sizeof(outcomes) / sizeof(*outcomes); i++) {
 		struct name_family *f = &begin("a.example.com", defaults)->families[FAMILY_V4];
-		uint64_t expected = NAMES_RETRY_FIRST_MS;
 		for (unsigned round = 1; round < 100; round++) {
 			fail_with(f, outcomes[i]);
-			uint64_t delay = f->ask.due_ms - now;
 			CHECK_INT(f->failures, round);
-			if (expected < 50 * S)
-				CHECK(delay >= expected && delay <= expected + expected / 8);
-			else
-				CHECK(delay > NAMES_RETRY_MAX_MS * 3 / 4 &&
-					delay <= NAMES_RETRY_MAX_MS);
-			expected *= 2;
-			if (expected > NAMES_RETRY_MAX_MS)
-				expected = NAMES_RETRY_MAX_MS;
+			CHECK(is_pause(f, outcomes[i], round));
 			now = f->ask.due_ms;
 		}
 		ANSWER(f, 60, 1);
 		CHECK_INT(f->failures, 0);
 		fail_with(f, outcomes[i]);
-		CHECK(f->ask.due_ms <= now + NAMES_RETRY_FIRST_MS * 9 / 8);
+		CHECK(is_pause(f, outcomes[i], 1));
 	}
+}
+
+static void another_outcome_begins_its_own_back_off(void)
+{
+	struct name_family *f = &begin("a.example.com", defaults)->families[FAMILY_V4];
+
+	for (unsigned round = 1; round < 10; round++)
+		fail_with(f, ANSWER_TIMEOUT);
+	CHECK(is_pause(f, ANSWER_TIMEOUT, 9));
+	fail_with(f, ANSWER_SERVFAIL);
+	CHECK(is_pause(f, ANSWER_SERVFAIL, 1));
+	fail_with(f, ANSWER_SERVFAIL);
+	CHECK(is_pause(f, ANSWER_SERVFAIL, 2));
+	CHECK_INT(f->failures, 11);
+	negative(f, ANSWER_NXDOMAIN, 60);
+	CHECK_INT(f->failures, 0);
+	fail_with(f, ANSWER_SERVFAIL);
+	CHECK(is_pause(f, ANSWER_SERVFAIL, 1));
 }
 
 static void negatives_are_asked_again_after_their_own_ttl(void)
 {
 	static const struct {
 		uint32_t ttl_s, least_s;
-	} cases[] = {{0, NAMES_NEGATIVE_S}, {1, 5}, {30, 30}, {900, 900}, {90000, 3600}};
+	} cases[] = {{0, 60}, {1, 5}, {30, 30}, {900, 900}, {90000, 900}};
 
 	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(*cases); i++) {
 		struct name_family *f = &begin("a.example.com", defaults)->families[FAMILY_V4];
@@ -296,27 +314,40 @@ static void known_is_what_dns_has_spoken_about(void)
 	struct name_family *a = &n->families[FAMILY_V4], *aaaa = &n->families[FAMILY_V6];
 
 	CHECK(!name_family_is_known(a) && !name_family_is_known(aaaa));
-	negative(aaaa, ANSWER_NODATA, 60);
-	CHECK(!name_family_is_known(aaaa));
-	/* It may be from when nothing worked: it counts when it is said again, which is asked at
-	 * once.
-	 */
-	ANSWER(a, 60, 1);
-	CHECK(name_family_is_known(a) && !name_family_is_known(aaaa));
-	CHECK(names_take_due(&names, now) == aaaa);
-	negative(aaaa, ANSWER_NODATA, 60);
-	CHECK(name_family_is_known(aaaa));
-	ANSWER(a, 60, 1);
-	CHECK(!names_take_due(&names, now));
 	fail_with(a, ANSWER_TIMEOUT);
-	CHECK(name_family_is_known(a) && name_family_is_known(aaaa));
-	fail_with(aaaa, ANSWER_NXDOMAIN);
-	CHECK(!name_family_is_known(aaaa));
-	fail_with(aaaa, ANSWER_SERVFAIL);
-	CHECK(!name_family_is_known(aaaa));
-	ANSWER(aaaa, 60, 1);
-	fail_with(aaaa, ANSWER_NXDOMAIN);
+	CHECK(!name_family_is_known(a));
+	ANSWER(a, 60, 1);
+	CHECK(name_family_is_known(a));
+	fail_with(a, ANSWER_TIMEOUT);
+	CHECK(name_family_is_known(a));
+	/* One NODATA beside a good A may be a lie. */
+	for (int i = 0; i < 3; i++) {
+		CHECK(!name_family_is_known(aaaa));
+		deny(aaaa, ANSWER_NODATA, 60);
+		now += MINUTE;
+	}
 	CHECK(name_family_is_known(aaaa));
+	fail_with(aaaa, ANSWER_SERVFAIL);
+	CHECK(name_family_is_known(aaaa));
+}
+
+static void what_is_left_of_an_answer_is_not_all(void)
+{
+	struct name *n = begin("a.example.com", defaults);
+	struct name_family *f = &n->families[FAMILY_V4];
+	struct answer_address address = {v4(1), 60};
+	struct answer a = {.outcome = ANSWER_OK,
+		.addresses = &address,
+		.count = 1,
+		.ttl_s = 60,
+		.partial = true};
+
+	names_apply(&names, f, &a, "192.0.2.53", now, &changes);
+	CHECK(f->answered && !name_family_is_known(f));
+	CHECK_INT(names_health(n), NAME_OK);
+	ANSWER(f, 60, 1);
+	names_apply(&names, f, &a, "192.0.2.53", now, &changes);
+	CHECK(name_family_is_known(f));
 }
 
 static void asking_now_comes_before_the_clock_but_not_twice(void)
@@ -430,8 +461,9 @@ int main(void)
 	TAP_RUN(refresh_bounds_are_the_configured_ones);
 	TAP_RUN(name_wanted_twice_has_the_stricter_refresh_and_the_longer_linger);
 	TAP_RUN(a_name_is_stale_when_its_last_good_answer_is_too_old);
-	TAP_RUN(failures_remove_nothing);
+	TAP_RUN(failures_and_denials_by_some_remove_nothing);
 	TAP_RUN(failures_are_asked_again_with_doubled_back_off);
+	TAP_RUN(another_outcome_begins_its_own_back_off);
 	TAP_RUN(negatives_are_asked_again_after_their_own_ttl);
 	TAP_RUN(families_live_apart);
 	TAP_RUN(health_without_answers_is_pending_then_never);
@@ -442,6 +474,7 @@ int main(void)
 	TAP_RUN(a_that_fails_is_trouble_even_beside_a_good_aaaa);
 	TAP_RUN(health_has_names);
 	TAP_RUN(known_is_what_dns_has_spoken_about);
+	TAP_RUN(what_is_left_of_an_answer_is_not_all);
 	TAP_RUN(asking_now_comes_before_the_clock_but_not_twice);
 	TAP_RUN(asking_now_while_under_way_asks_once_more);
 	TAP_RUN(late_and_double_answers_do_no_harm);
