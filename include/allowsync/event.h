@@ -16,6 +16,7 @@ enum event_kind {
 	EVENT_CONFIG_DIAG,    /* one error or warning in it */
 	EVENT_NAME_FAILING,   /* a name that resolved before stopped */
 	EVENT_NAME_RECOVERED,
+	EVENT_NAME_GONE,      /* one that DNS denies for certain: its addresses leave */
 	EVENT_NAME_STALE,     /* one that stopped long ago (stale-max), and is still allowed */
 	EVENT_NAME_NEVER,     /* a name that has never resolved: a note */
 	EVENT_ANSWER_REFUSED, /* an answer that is not used */
@@ -47,8 +48,9 @@ struct event {
 	const char *set;             /* "inet filter voip4" */
 	const char *added, *removed; /* elements in nft's syntax, separated by ", " */
 	uint32_t ttl_s;
-	const char *reason; /* "answer", "linger", "reload", "release", "refill", "reshaped", ... */
-	const char *result; /* an outcome: "timeout", "nxdomain", ... */
+	/* "answer", "linger", "denied", "reload", "release", "refill", "reshaped", ... */
+	const char *reason;
+	const char *result;  /* an outcome: "timeout", "nxdomain", ... */
 	uint32_t generation; /* of nf_tables, after the commit; 0: unknown */
 	const char *config;  /* digest in force */
 	const char *file;    /* configuration place */

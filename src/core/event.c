@@ -15,6 +15,7 @@ static const struct {
 	[EVENT_CONFIG_DIAG] = {"config-diag", "358c9e4ddf5f441e8bc1a2e67b023ec7"},
 	[EVENT_NAME_FAILING] = {"name-failing", "46678e22a8af443a8d00f283ffa86b45"},
 	[EVENT_NAME_RECOVERED] = {"name-recovered", "1f8cb8a5298b4371b4c6007ba4a342b5"},
+	[EVENT_NAME_GONE] = {"name-gone", "cc88263dc0f54af9b5915ea9d45a4e66"},
 	[EVENT_NAME_STALE] = {"name-stale", "7205d174b7a84bd69264e7fa23452367"},
 	[EVENT_NAME_NEVER] = {"name-never", "03be9cda42624611a7a1f8895252ebe3"},
 	[EVENT_ANSWER_REFUSED] = {"answer-refused", "3234b2d1bd9041c6b522edf381d06694"},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Names: the list, one of them, and what asking them again gave. */
+#include "core/negatives.h"
 #include "ctl/views.h"
 
 #include <jansson.h>
@@ -15,7 +16,8 @@ static enum tint state_tint(const char *state)
 	return strcmp(state, "stopped") == 0 ? TINT_WARN : TINT_NONE;
 }
 
-/* "ok", "stopped: A timeout since 02:10:00" */
+/* "ok", "stopped, A timeout since 02:10:00", "stopped, A nxdomain since 02:10:00 (denial 2 of 3)"
+ */
 static char *state_text(const struct printer *p, const json_t *name)
 {
 	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
@@ -24,13 +26,19 @@ static char *state_text(const struct printer *p, const json_t *name)
 	strbuf_append(&b, strcmp(state, "never") == 0 ? "has never resolved" : state);
 	for (int i = 0; i < 2; i++) {
 		const json_t *f = field_object(name, families[i]);
-		if (!field_int(f, "failures"))
+		const json_t *denials = field_object(f, "denials");
+		bool failing = field_has(f, "failing");
+		bool denied = failing && field_has(f, "denials");
+		if (!field_int(f, "failures") && !denied)
 			continue;
 		strbuf_appendf(&b, ", %s %s", types[i], field_text(f, "outcome"));
-		if (field_has(f, "failing")) {
+		if (failing) {
 			_cleanup_free_ char *since = text_clock(p, field_int(f, "failing"));
 			strbuf_appendf(&b, " since %s", since);
 		}
+		if (denied)
+			strbuf_appendf(&b, " (denial %lld of %d)",
+				(long long)field_int(denials, "count"), NEGATIVES_NEEDED);
 	}
 	return strbuf_take(&b);
 }
@@ -95,6 +103,23 @@ static void print_address(struct printer *p, const json_t *a)
 	print_raw(p, "\n");
 }
 
+static void print_denials(struct printer *p, const json_t *f, const json_t *denials)
+{
+	_cleanup_free_ char *since = text_clock(p, field_int(denials, "since"));
+	long long count = (long long)field_int(denials, "count");
+
+	if (field_has(denials, "next")) {
+		_cleanup_free_ char *next = text_clock(p, field_int(denials, "next"));
+		print_raw(p, "        denial %lld of %d since %s, the next counts from %s on",
+			count, NEGATIVES_NEEDED, since, next);
+		if (field_count(f, "addresses"))
+			print_raw(p, "; after the last these addresses leave");
+	} else {
+		print_raw(p, "        denied for certain: %lld times since %s", count, since);
+	}
+	print_raw(p, "\n");
+}
+
 static void print_family(struct printer *p, const char *type, const json_t *f)
 {
 	print_raw(p, "  %-4s  ", type);
@@ -116,7 +141,10 @@ static void print_family(struct printer *p, const char *type, const json_t *f)
 		_cleanup_free_ char *since = text_clock(p, field_int(f, "failing"));
 		_cleanup_free_ char *tries = text_count(field_int(f, "failures"), "failure", "s");
 		print_raw(p, ", ");
-		print_tinted(p, TINT_WARN, "%s in a row since %s", tries, since);
+		if (field_int(f, "failures"))
+			print_tinted(p, TINT_WARN, "%s in a row since %s", tries, since);
+		else
+			print_tinted(p, TINT_WARN, "failing since %s", since);
 	}
 	if (field_has(f, "next")) {
 		_cleanup_free_ char *ahead = text_ahead(p, field_int(f, "next"));
@@ -124,6 +152,8 @@ static void print_family(struct printer *p, const char *type, const json_t *f)
 	} else {
 		print_raw(p, ", being asked\n");
 	}
+	if (field_has(f, "denials"))
+		print_denials(p, f, field_object(f, "denials"));
 	if (field_has(f, "chain")) {
 		print_raw(p, "        via ");
 		print_text(p, field_text(f, "chain"));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Why something is allowed or not; what would change; what happens. */
+#include "core/negatives.h"
 #include "ctl/views.h"
 
 #include <jansson.h>
@@ -44,6 +45,13 @@ static void print_owner(struct printer *p, const json_t *o)
 		print_tinted(
 			p, TINT_WARN, "missing since the answer of %s, leaves %s", missing, leaves);
 		print_raw(p, "\n");
+	} else if (field_has(o, "denials")) {
+		const json_t *denials = field_object(o, "denials");
+		_cleanup_free_ char *since = text_clock(p, field_int(denials, "since"));
+		print_raw(p, "; ");
+		print_tinted(p, TINT_WARN, "denied since %s, leaves when that is confirmed", since);
+		print_raw(p, " (denial %lld of %d)\n", (long long)field_int(denials, "count"),
+			NEGATIVES_NEEDED);
 	} else {
 		_cleanup_free_ char *span = text_span(field_int(o, "linger"));
 		print_raw(p, "; leaves %s after the first answer without it\n", span);
@@ -128,7 +136,11 @@ static void print_removal(struct printer *p, const json_t *r)
 		_cleanup_free_ char *missing = text_clock(p, field_int(r, "missing"));
 		_cleanup_free_ char *span =
 			text_span(field_int(r, "left") - field_int(r, "missing"));
-		print_raw(p, "missing since the answer of %s, kept %s more", missing, span);
+		print_raw(p,
+			str_eq(field_text(r, "reason"), "denied")
+				? "denied since %s, kept %s more"
+				: "missing since the answer of %s, kept %s more",
+			missing, span);
 	} else {
 		print_text(p, field_text(r, "reason"));
 	}

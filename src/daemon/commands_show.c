@@ -103,6 +103,7 @@ static json_t *show_family(const struct show_context *c, const struct name_famil
 		show_put_time(json, "next", &c->clock, f->ask.due_ms);
 	show_put_count(json, "failures", f->failures);
 	show_put_time(json, "failing", &c->clock, f->failing_since_ms);
+	show_put_denials(json, &c->clock, f);
 	show_put_text(json, "chain", f->chain);
 	show_put_text(json, "server", f->server);
 	show_put_count(json, "linger", names_linger_ms(f, c->clock.now_ms) / 1000);
@@ -215,6 +216,8 @@ struct tally {
 	const char *first_stopped;
 	const char *outcome; /* of that one */
 	size_t kept;         /* its addresses */
+	bool first_gone;     /* they leave or have left */
+	size_t gone;         /* of the stopped */
 	const char *first_never;
 	size_t stale; /* of the stopped */
 	const char *first_stale;
@@ -240,13 +243,16 @@ static void tally_stale(struct tally *t, const struct name *n)
 static void tally_name(struct tally *t, const struct name *n, struct map *seen)
 {
 	enum name_health health = names_health(n);
-	bool first = health == NAME_STOPPED && !t->stopped;
+	bool first = health == NAME_STOPPED && !t->stopped, gone = names_is_gone(n);
 
 	t->names++;
 	t->stopped += health == NAME_STOPPED;
 	t->never += health == NAME_NEVER;
-	if (first)
+	t->gone += gone;
+	if (first) {
 		t->first_stopped = n->text;
+		t->first_gone = gone;
+	}
 	if (health == NAME_NEVER && !t->first_never)
 		t->first_never = n->text;
 	for (int i = 0; i < FAMILY_COUNT; i++) {
@@ -296,8 +302,12 @@ static char *stopped_text(const struct tally *t)
 {
 	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
 
-	strbuf_appendf(&b, "%s: %s, its %zu address%s kept", t->first_stopped,
-		t->outcome ? t->outcome : "no answer", t->kept, t->kept == 1 ? "" : "es");
+	strbuf_appendf(&b, "%s: %s, ", t->first_stopped, t->outcome ? t->outcome : "no answer");
+	if (t->first_gone)
+		strbuf_appendf(
+			&b, "for certain, its addresses %s", t->kept ? "leave" : "have left");
+	else
+		strbuf_appendf(&b, "its %zu address%s kept", t->kept, t->kept == 1 ? "" : "es");
 	if (t->stopped > 1)
 		strbuf_appendf(
 			&b, "; and %zu more name%s", t->stopped - 1, t->stopped == 2 ? "" : "s");
@@ -423,9 +433,12 @@ static void add_degraded_vendor(json_t *list, const struct show_context *c,
 			t->stale_ms);
 	if (t->stopped)
 		add_degraded(list, c,
-			xasprintf("%s: %zu name%s stopped resolving (%s%s)", v->name, t->stopped,
+			xasprintf("%s: %zu name%s stopped resolving (%s%s)%s", v->name, t->stopped,
 				t->stopped == 1 ? "" : "s", t->first_stopped,
-				t->stopped == 1 ? "" : ", ..."),
+				t->stopped == 1 ? "" : ", ...",
+				t->gone == t->stopped ? ", gone for certain"
+				: t->gone             ? ", some gone for certain"
+						      : ""),
 			t->since_ms);
 }
 

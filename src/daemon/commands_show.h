@@ -35,6 +35,10 @@ void show_put_time(
 /* Zero as well. */
 void show_put_count(struct json_t *object, const char *key, uint64_t n);
 
+/* The denials of the family, where there are any. */
+void show_put_denials(
+	struct json_t *object, const struct show_clock *clock, const struct name_family *f);
+
 struct json_t *show_status(const struct world *w, const struct show_context *c);
 struct json_t *show_vendor(
 	const struct world *w, const struct show_context *c, const struct config_vendor *v);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The resolver as JSON. */
+/* The resolver, and what it keeps denying, as JSON. */
 #include "daemon/commands_show.h"
 #include "edge/resolver.h"
 
@@ -37,4 +37,19 @@ struct json_t *show_resolver(const struct show_context *c)
 	show_put_count(json, "in_flight", s->in_flight);
 	show_put_count(json, "waiting", s->waiting);
 	return json;
+}
+
+void show_put_denials(
+	struct json_t *object, const struct show_clock *clock, const struct name_family *f)
+{
+	const struct negatives *n = &f->negatives;
+
+	if (!n->count)
+		return;
+	json_t *json = json_object();
+	show_put_count(json, "count", n->count);
+	show_put_time(json, "since", clock, n->first_ms);
+	if (!negatives_are_confirmed(n))
+		show_put_time(json, "next", clock, n->counts_ms);
+	json_object_set_new(object, "denials", json);
 }

@@ -64,6 +64,7 @@ static json_t *show_owner(const struct world *w, const struct show_context *c,
 		json_object_set_new(json, "seen", show_address(c, seen));
 	show_put_text(json, "chain", f->chain);
 	show_put_text(json, "server", f->server);
+	show_put_denials(json, &c->clock, f);
 	json_object_set_new(json, "linger",
 		json_integer((json_int_t)(names_linger_ms(f, c->clock.now_ms) / 1000)));
 	return json;

@@ -70,7 +70,7 @@ static void apply_answer(
 	refresh_on_answer(e->world, f);
 	name_changes_done(&changes);
 	health_tell_screening(&e->sync, e->world, f, a, &screening);
-	health_tell(&e->sync, e->world, f, a);
+	health_tell(&e->sync, e->world, f, a, loop_now_ms());
 	health_tell_stale(&e->sync, e->world, f, loop_now_ms());
 }
 

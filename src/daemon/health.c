@@ -22,6 +22,11 @@ static char *vendors_of(const struct name_feeds *feeds)
 	return strbuf_take(&b);
 }
 
+static size_t addresses_of(const struct name *n)
+{
+	return n->families[FAMILY_V4].count + n->families[FAMILY_V6].count;
+}
+
 static void tell_name(const struct sync *s, const struct world *w, const struct name_family *f,
 	const struct name_feeds *feeds, enum event_kind kind, int priority, const char *text)
 {
@@ -88,14 +93,37 @@ void health_tell_screening(const struct sync *s, const struct world *w, const st
 	tell_name(s, w, f, feeds, EVENT_ANSWER_REFUSED, over ? LOG_NOTICE : LOG_WARNING, text);
 }
 
-void health_tell(const struct sync *s, const struct world *w, const struct name_family *f,
+/* After the entry that it does not resolve. */
+static void tell_gone(
+	const struct sync *s, const struct world *w, const struct name_family *f, uint64_t now_ms)
+{
+	struct name_feeds *feeds = f->name->userdata;
+	bool gone = names_is_gone(f->name);
+
+	if (feeds->gone == gone)
+		return;
+	feeds->gone = gone;
+	if (!gone)
+		return; /* that it resolves again is said anyway */
+	size_t kept = addresses_of(f->name);
+	_cleanup_free_ char *left = kept ? xasprintf("its %zu address%s when their linger is over",
+						   kept, kept == 1 ? " leaves" : "es leave")
+					 : xstrdup("its addresses have left");
+	_cleanup_free_ char *text = xasprintf("is gone: %s %u times in %llu s, at last from %s; %s",
+		answer_outcome_name(f->outcome), f->negatives.count,
+		(unsigned long long)((now_ms - f->negatives.first_ms) / 1000),
+		f->server ? f->server : "no server", left);
+	tell_name(s, w, f, feeds, EVENT_NAME_GONE, LOG_WARNING, text);
+}
+
+static void tell_health(const struct sync *s, const struct world *w, const struct name_family *f,
 	const struct answer *a)
 {
 	struct name_feeds *feeds = f->name->userdata;
 	enum name_health health = names_health(f->name);
 	_cleanup_free_ char *text = NULL;
 
-	if (!feeds || health == feeds->reported)
+	if (health == feeds->reported)
 		return;
 	/* That entry is written already. */
 	bool is_told = a->outcome == ANSWER_SCREENED && health != NAME_OK;
@@ -103,12 +131,13 @@ void health_tell(const struct sync *s, const struct world *w, const struct name_
 		feeds->reported = health;
 		return;
 	}
-	size_t kept = f->name->families[FAMILY_V4].count + f->name->families[FAMILY_V6].count;
+	size_t kept = addresses_of(f->name);
 	switch (health) {
 	case NAME_STOPPED:
-		text = xasprintf("does not resolve (%s%s%s from %s): keeping its %zu address%s",
+		text = xasprintf("does not resolve (%s%s%s from %s): keeping its %zu address%s%s",
 			answer_outcome_name(f->outcome), a->why ? ": " : "", a->why ? a->why : "",
-			f->server ? f->server : "no server", kept, kept == 1 ? "" : "es");
+			f->server ? f->server : "no server", kept, kept == 1 ? "" : "es",
+			f->negatives.count ? " until that is confirmed" : "");
 		tell_name(s, w, f, feeds, EVENT_NAME_FAILING, LOG_WARNING, text);
 		break;
 	case NAME_NEVER:
@@ -130,6 +159,15 @@ void health_tell(const struct sync *s, const struct world *w, const struct name_
 	feeds->reported = health;
 }
 
+void health_tell(const struct sync *s, const struct world *w, const struct name_family *f,
+	const struct answer *a, uint64_t now_ms)
+{
+	if (!f->name->userdata)
+		return;
+	tell_health(s, w, f, a);
+	tell_gone(s, w, f, now_ms);
+}
+
 void health_tell_stale(
 	const struct sync *s, const struct world *w, const struct name_family *f, uint64_t now_ms)
 {
@@ -142,7 +180,7 @@ void health_tell_stale(
 	feeds->stale[f->family] = stale;
 	if (!stale || told)
 		return; /* that it resolves again is said anyway */
-	size_t kept = f->name->families[FAMILY_V4].count + f->name->families[FAMILY_V6].count;
+	size_t kept = addresses_of(f->name);
 	_cleanup_free_ char *text = xasprintf(
 		"has had no good answer for %llu h (%s from %s), longer than stale-max: its %zu "
 		"address%s still allowed; see whether the name is still the vendor's",

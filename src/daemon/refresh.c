@@ -366,6 +366,13 @@ static bool is_awaited(const struct world *w, const struct world_set *set, size_
 	return f && !name_family_is_known(f);
 }
 
+static const char *why_awaited(const struct name_family *f)
+{
+	if (!f->asked)
+		return "not answered yet";
+	return f->outcome == ANSWER_OK ? "answered in part" : answer_outcome_name(f->outcome);
+}
+
 bool refresh_unowned_leave_ms(
 	const struct world *w, struct world_set *set, uint64_t now_ms, uint64_t *ret_ms)
 {
@@ -402,8 +409,8 @@ char *refresh_awaited(const struct world *w, const struct world_set *set)
 			continue;
 		const struct name_family *f = family_of(w, set, set->owners[i]);
 		if (n++ < SHOWN)
-			strbuf_appendf(&b, "%s%s (%s)", n > 1 ? ", " : "", f->name->text,
-				f->asked ? answer_outcome_name(f->outcome) : "not answered yet");
+			strbuf_appendf(
+				&b, "%s%s (%s)", n > 1 ? ", " : "", f->name->text, why_awaited(f));
 	}
 	if (n > SHOWN)
 		strbuf_appendf(&b, " and %zu more", n - SHOWN);

@@ -198,6 +198,7 @@ void world_carry_over(struct world *w, struct world *old, uint64_t now_ms)
 		struct name_feeds *feeds = n->userdata;
 		const struct name_feeds *told = before->userdata;
 		feeds->reported = told->reported;
+		feeds->gone = told->gone;
 		memcpy(feeds->refused, told->refused, sizeof(feeds->refused));
 		memcpy(feeds->stale, told->stale, sizeof(feeds->stale));
 	}

@@ -41,6 +41,7 @@ static void ids_stay_with_their_kinds(void)
 	CHECK_STR(event_message_id(EVENT_STARTED), "524a35d99af545ec80ae1d493f015e82");
 	CHECK_STR(event_message_id(EVENT_CHANGED), "6c47b6ddc0f84ec1bda2cd39791f9c47");
 	CHECK_STR(event_message_id(EVENT_NAME_FAILING), "46678e22a8af443a8d00f283ffa86b45");
+	CHECK_STR(event_message_id(EVENT_NAME_GONE), "cc88263dc0f54af9b5915ea9d45a4e66");
 	CHECK_STR(event_message_id(EVENT_SET_DEGRADED), "8cd74a56434f44fbbba25cbc643b8ffb");
 	CHECK_STR(event_message_id(EVENT_CONTROL_FAILED), "9a8ff21537934a7693d0791be6a73e8c");
 	CHECK_STR(event_kind_name(EVENT_CHANGED), "changed");
