@@ -36,7 +36,8 @@ struct answer {
 	struct answer_address *addresses; /* sorted by addr_cmp, without duplicates */
 	size_t count;
 	/* OK: the smallest of all used TTLs. NODATA, NXDOMAIN: how long that may be kept (the SOA's
-	 * TTL or minimum, RFC 2308 section 5, whichever is less), 0 when no SOA came along. */
+	 * TTL or minimum, RFC 2308 section 5, whichever is less; at least 1), 0 when no SOA came
+	 * along. */
 	uint32_t ttl_s;
 	/* The CNAME targets in order, normalized; [0] is what the question points to. */
 	char *chain[ANSWER_CHAIN_MAX];

@@ -344,6 +344,9 @@ static const char *conclude(struct walk *w)
 	bool has_soa = read_soa(w->m, w->name.s, &soa_ttl_s);
 	/* The chain may lead elsewhere sooner than its end may come to be. */
 	a->ttl_s = soa_ttl_s < w->ttl_s ? soa_ttl_s : w->ttl_s;
+	/* The last moment of one out of a cache: nothing said how long would be another matter. */
+	if (has_soa && !a->ttl_s)
+		a->ttl_s = 1;
 	if (!nxdomain)
 		return conclude_nodata(w, has_soa);
 	a->outcome = ANSWER_NXDOMAIN;

@@ -294,10 +294,14 @@ static void test_nodata_takes_the_lesser_of_soa_ttl_and_minimum(void)
 	read_as("x.y", FAMILY_V4);
 	CHECK_INT(a.ttl_s, 30);
 	packet_begin(&p, FLAGS_RECURSED, "x.y", TYPE_A);
-	packet_soa(&p, "", 30, 0x80000001);
+	packet_soa(&p, "", 30, 0x80000001); /* as 0, which would mean that none came */
 	read_as("x.y", FAMILY_V4);
 	CHECK_INT(a.outcome, ANSWER_NODATA);
-	CHECK_INT(a.ttl_s, 0);
+	CHECK_INT(a.ttl_s, 1);
+	packet_begin(&p, FLAGS_RECURSED, "x.y", TYPE_A);
+	packet_soa(&p, "y", 0, 60);
+	read_as("x.y", FAMILY_V4);
+	CHECK_INT(a.ttl_s, 1);
 }
 
 static void test_nxdomain_takes_the_soa(void)
