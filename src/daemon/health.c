@@ -106,7 +106,7 @@ static void tell_gone(
 	if (!gone)
 		return; /* that it resolves again is said anyway */
 	size_t kept = addresses_of(f->name);
-	_cleanup_free_ char *left = kept ? xasprintf("its %zu address%s when their linger is over",
+	_cleanup_free_ char *left = kept ? xasprintf("its %zu address%s when the linger is over",
 						   kept, kept == 1 ? " leaves" : "es leave")
 					 : xstrdup("its addresses have left");
 	_cleanup_free_ char *text = xasprintf("is gone: %s %u times in %llu s, at last from %s; %s",

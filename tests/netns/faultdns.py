@@ -15,7 +15,7 @@ Kinds; addresses are 45.x.y.i and 2a00:1::x:i, the same for a name whenever it i
   them, others each time)  upper (owner in upper case)  dup (each address twice)
   chain-N (CNAMEs, TTLs 100, 99, ...)  backwards-N (the same, last record first)  cnameloop  selfloop
   cut-N (chain without an end, nobody recursed)  cnamenx  cnamenodata  twocnames  oddcname
-  nodata  nodatabare (no SOA)  nx  nxbare  referral  servfail  refused  notimp  formerr  formerrbare
+  nodata  nodata-TTL  nodatabare (no SOA)  nx  nx-TTL  nxbare  referral  servfail  refused  notimp  formerr  formerrbare
   v4only  v6servfail  v6silent (A fine, AAAA not)
   stranger (with another name's address first)  strangeronly  private (10.0.0.1)  mixed (10.0.0.1 too)
   silent  slow-MS  lost-N (silent N times, then fine)  garbage  short  question (QR clear)  cutrr
@@ -84,10 +84,10 @@ class Answer:
     def cname(self, owner, to, ttl=TTL):
         self.reply.add_answer(RR(owner, QTYPE.CNAME, ttl=ttl, rdata=CNAME(to)))
 
-    def soa(self, zone=None):
+    def soa(self, zone=None, ttl=NEGATIVE_TTL):
         zone = zone or self.name.split(".", 1)[1] or "."
-        times = (1, 60, 60, 60, NEGATIVE_TTL)
-        self.reply.add_auth(RR(zone, QTYPE.SOA, ttl=60, rdata=SOA("ns.invalid", "h.invalid", times)))
+        data = SOA("ns.invalid", "h.invalid", (1, 60, 60, 60, ttl))
+        self.reply.add_auth(RR(zone, QTYPE.SOA, ttl=max(ttl, 60), rdata=data))
 
     def rcode(self, name):
         self.reply.header.rcode = getattr(RCODE, name)
@@ -238,15 +238,15 @@ class Faults:
 
     # --- none ---
 
-    def kind_nodata(self, a):
-        a.soa()
+    def kind_nodata(self, a, ttl=NEGATIVE_TTL):
+        a.soa(ttl=ttl)
 
     def kind_nodatabare(self, a):
         pass
 
-    def kind_nx(self, a):
+    def kind_nx(self, a, ttl=NEGATIVE_TTL):
         a.rcode("NXDOMAIN")
-        a.soa()
+        a.soa(ttl=ttl)
 
     def kind_nxbare(self, a):
         a.rcode("NXDOMAIN")

@@ -224,7 +224,32 @@ def test_a_reload_does_not_forget_what_is_awaited(make_lab):
     assert contents(lab) == in_sets(*given(1, 1))
 
 
-@pytest.mark.parametrize("outcome", ["silent", "nx", "servfail", "refused", "nodata", "garbage"])
+@pytest.mark.parametrize("outcome", ["nx", "nodata"])
+def test_restart_while_dns_denies_everything_removes_what_three_denials_confirm(make_lab, outcome):
+    lab, dns, daemon = faulty(make_lab)
+    resolve(daemon.start())
+    before = contents(lab)
+    assert len(before["a4"]) == 5
+    daemon.kill()
+    monitor = lab.monitor()
+    dns.set("*", outcome)
+    daemon.start()
+    for _ in range(2):
+        resolve(daemon)
+        resolve(daemon)
+        turn(daemon)
+        assert contents(lab) == before and not monitor.changes()
+        assert set_of(daemon, "a4")["awaited"]
+        daemon.jump(31)
+    resolve(daemon)
+    turn(daemon)
+    assert contents(lab) == in_sets([], [])
+    dns.clear()
+    resolve(daemon)
+    assert contents(lab) == before
+
+
+@pytest.mark.parametrize("outcome", ["silent", "servfail", "refused", "garbage"])
 def test_restart_while_dns_fails_removes_nothing(make_lab, outcome):
     lab, dns, daemon = faulty(make_lab)
     resolve(daemon.start())

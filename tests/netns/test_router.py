@@ -188,11 +188,22 @@ def test_outage_of_the_resolver_changes_nothing(lab):
     assert lab.device.reaches("45.9.9.1") and not monitor.changes()
 
 
-def test_negative_answers_remove_nothing(lab):
+def test_one_negative_answer_removes_nothing_and_three_confirmed_ones_do(lab):
     lab.dns.set(NAME, "A", ["45.9.9.1"], TTL)
-    lab.daemon(IXON).start()
+    daemon = lab.daemon(IXON, fake_time=True).start()
     wait_until(lambda: lab.device.reaches("45.9.9.1"), 10)
     monitor = lab.monitor()
     lab.dns.set(NAME, "A", [], TTL)
-    time.sleep(2 * TTL + LINGER + SLACK)
+    wait_until(lambda: daemon.events("name-failing"), 10, "the first denial")
+    for _ in range(5):
+        daemon.ctl("resolve", NAME)
     assert lab.device.reaches("45.9.9.1") and not monitor.changes()
+    daemon.jump(31)
+    daemon.ctl("resolve", NAME)
+    assert lab.device.reaches("45.9.9.1") and not monitor.changes()
+    daemon.jump(31)
+    daemon.ctl("resolve", NAME)
+    wait_until(lambda: not lab.device.reaches("45.9.9.1"), 10, "the third has confirmed it")
+    assert daemon.events("name-gone")
+    lab.dns.set(NAME, "A", ["45.9.9.1"], TTL)
+    wait_until(lambda: lab.device.reaches("45.9.9.1"), 10, "back with the first good answer")

@@ -77,6 +77,18 @@ def test_what_the_admin_allows_is_used_at_once_after_a_reload(make_lab):
     assert set(lab.elements("s")) == {"45.1.0.1"}
 
 
+def test_a_refused_answer_is_asked_for_again_in_minutes_but_at_once_after_a_reload(make_lab):
+    lab, daemon = begin(make_lab, f"s {ADDR4}")
+    for _ in range(8):
+        give(lab, daemon, "10.1.2.3")
+    v4 = name_of(daemon, NAME)["ipv4"]
+    assert v4["failures"] >= 8 and v4["next"] - v4["asked"] > 200, "nobody mends that in a second"
+    daemon.configure(recipes.resolver() + recipes.vendors("acme") + "allow-private = 10.1.2.3\n"
+                     + recipes.sets("s acme"))
+    daemon.reload()
+    becomes(lambda: set(lab.elements("s")) == {"10.1.2.3"}, "not after minutes")
+
+
 def test_static_addresses_are_the_admins_own_matter(make_lab):
     lab, daemon = begin(make_lab, f"s {ADDR4}", profile=recipes.profile({"address": "10.7.7.7"}))
     resolve(daemon)
