@@ -146,7 +146,7 @@ void screen_answer(struct answer *a, const struct screen_own *own, screen_allows
 	}
 	ret->blocked = ret->blocked && ret->refused && !kept;
 	a->count = kept;
-	a->partial = ret->refused && kept;
+	a->partial = (a->partial || ret->refused) && kept;
 	if (ret->refused && !kept) {
 		a->outcome = ANSWER_SCREENED;
 		a->why = ret->rule;

@@ -120,6 +120,25 @@ static void refused_addresses_are_taken_out_and_the_rest_is_partial(void)
 	answer_done(&a);
 }
 
+static void what_was_partial_before_stays_so(void)
+{
+	static const char *const fine[] = {"45.9.9.9"}, *const refused[] = {"10.0.0.1"};
+	struct answer a = answer_of(fine, 1);
+	struct screening s;
+
+	a.partial = true;
+	screen_answer(&a, &nowhere, NULL, NULL, &s);
+	CHECK_INT(a.outcome, ANSWER_OK);
+	CHECK(a.partial);
+	answer_done(&a);
+	a = answer_of(refused, 1);
+	a.partial = true;
+	screen_answer(&a, &nowhere, NULL, NULL, &s);
+	CHECK_INT(a.outcome, ANSWER_SCREENED);
+	CHECK(!a.partial);
+	answer_done(&a);
+}
+
 static void answer_of_nothing_else_is_a_failure(void)
 {
 	static const char *const texts[] = {"10.0.0.1", "10.0.0.2"};
@@ -207,6 +226,7 @@ int main(void)
 	TAP_RUN(each_is_called_what_it_is);
 	TAP_RUN(ipv4_in_ipv6_is_judged_as_what_it_is);
 	TAP_RUN(refused_addresses_are_taken_out_and_the_rest_is_partial);
+	TAP_RUN(what_was_partial_before_stays_so);
 	TAP_RUN(answer_of_nothing_else_is_a_failure);
 	TAP_RUN(exceptions_are_used_but_for_mapped_ones);
 	TAP_RUN(what_blockers_give_is_known);
