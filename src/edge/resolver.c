@@ -6,16 +6,13 @@
 
 #include "base/mem.h"
 #include "edge/loop.h"
+#include "edge/resolver_lanes.h"
 #include "edge/resolver_question.h"
 #include "edge/servers.h"
-#include "edge/slot.h"
 
 #include <string.h>
 
 enum {
-	SLOTS_START = 8,
-	SLOTS_MAX = 64,
-	SLOTS_STEP = 8,
 	/* How long a queue may stand before there are more slots, and how long slots that are not
 	 * needed stay: one is 76 kB. */
 	GROW_MS = 5,
@@ -24,14 +21,6 @@ enum {
 	 * in a later query. Seldom less than any server on the way takes. */
 	HURRY_PART = 8,
 	HURRY_MIN_MS = 100,
-};
-
-/* A slot and what it is about. */
-struct lane {
-	struct resolver *resolver;
-	struct slot *slot;
-	struct question *question; /* NULL: idle, and in `idle` */
-	struct lane *next_idle;
 };
 
 struct resolver {
@@ -46,95 +35,24 @@ struct resolver {
 	struct queue queues[RANK_COUNT];
 	size_t slow;       /* in flight from others than the first rank */
 	struct map silent; /* keys of questions that ended in silence: the same text, owned */
-	struct lane *lanes[SLOTS_MAX];
-	struct lane *idle;
+	struct lanes lanes;
 	struct loop_timer *tend; /* grows and shrinks */
 	bool growing;
 	struct loop_timer *nobody; /* replies when there is no server to ask */
 	struct resolver_stats stats;
 };
 
-static void on_result(void *userdata, const struct slot_result *result);
-
-/* --- slots --- */
-
-static int add_lane(struct resolver *r)
-{
-	struct lane *l = xcalloc(1, sizeof(*l));
-	int e = slot_new(r->loop, on_result, l, &l->slot);
-
-	if (e < 0) {
-		free(l);
-		return e;
-	}
-	l->resolver = r;
-	l->next_idle = r->idle;
-	r->idle = l;
-	r->lanes[r->stats.slots++] = l;
-	return 0;
-}
-
-static void remove_idle_lane(struct resolver *r)
-{
-	struct lane *l = r->idle;
-	size_t i = 0;
-
-	r->idle = l->next_idle;
-	while (r->lanes[i] != l)
-		i++;
-	r->lanes[i] = r->lanes[--r->stats.slots];
-	slot_free(l->slot);
-	free(l);
-}
-
-static struct lane *take_lane(struct resolver *r)
-{
-	if (!r->idle && r->stats.slots < SLOTS_START)
-		add_lane(r);
-	struct lane *l = r->idle;
-	if (l)
-		r->idle = l->next_idle;
-	return l;
-}
-
 /* --- one question --- */
 
 static void ask(struct lane *l)
 {
-	struct resolver *r = l->resolver;
+	struct resolver *r = l->owner;
 	struct question *q = l->question;
 
 	r->stats.queries++;
 	q->asked = q->server;
 	slot_ask(l->slot, &r->servers.items[q->server], q->name, q->family,
 		q->hurried ? r->hurry_ms : r->timeout_ms);
-}
-
-/* Where a question begins; when all rest, at the first as ever. */
-static size_t first_server(const struct resolver *r, const struct question *q)
-{
-	bool any = servers_all_rest(&r->servers, q->skip);
-
-	for (size_t i = 0; i < r->servers.count; i++)
-		if (!(q->skip >> i & 1) && (any || !server_health_rests(&r->servers.healths[i])))
-			return i;
-	return 0;
-}
-
-/* False: every server has had its turns. */
-static bool next_server(const struct resolver *r, struct question *q)
-{
-	bool any = servers_all_rest(&r->servers, q->skip);
-
-	do {
-		if (++q->server < r->servers.count)
-			continue;
-		q->server = 0;
-		q->round++;
-	} while (q->round < r->tries &&
-		 (q->skip >> q->server & 1 ||
-			 (!any && server_health_rests(&r->servers.healths[q->server]))));
-	return q->round < r->tries;
 }
 
 /* Of silence, only what says more about the server than about the name or our haste. */
@@ -219,7 +137,7 @@ static struct question *pop(struct resolver *r, enum rank rank)
 static bool has_room(const struct resolver *r, enum rank rank)
 {
 	/* Slots to start with are made as they are needed. */
-	size_t slots = r->stats.slots < SLOTS_START ? SLOTS_START : r->stats.slots;
+	size_t slots = r->lanes.count < LANES_START ? LANES_START : r->lanes.count;
 
 	return rank == RANK_FRESH || r->slow < slots / 2;
 }
@@ -243,7 +161,7 @@ static void begin(struct resolver *r, struct question *q)
 		q->rank == RANK_FRESH && r->queues[RANK_FRESH].first && r->hurry_ms < r->timeout_ms;
 	if (q->rank == RANK_SILENT)
 		q->round = r->tries - 1;
-	q->server = first_server(r, q);
+	q->server = question_first_server(q, &r->servers);
 }
 
 static void dispatch(struct resolver *r)
@@ -255,7 +173,7 @@ static void dispatch(struct resolver *r)
 		return;
 	}
 	while ((rank = next_rank(r)) < RANK_COUNT) {
-		struct lane *l = take_lane(r);
+		struct lane *l = lanes_take(&r->lanes);
 
 		if (!l)
 			break;
@@ -265,7 +183,8 @@ static void dispatch(struct resolver *r)
 		begin(r, l->question);
 		ask(l);
 	}
-	if (r->stats.waiting && !r->growing && r->stats.slots < SLOTS_MAX) {
+	r->stats.slots = r->lanes.count;
+	if (r->stats.waiting && !r->growing && r->lanes.count < LANES_MAX) {
 		r->growing = true;
 		loop_timer_arm(r->tend, GROW_MS);
 	}
@@ -285,45 +204,23 @@ static void on_tend(void *userdata)
 	struct resolver *r = userdata;
 
 	if (r->growing && r->stats.waiting) {
-		size_t want = r->stats.slots + SLOTS_STEP;
+		size_t want = r->lanes.count + LANES_STEP;
 
-		while (r->stats.slots < want && r->stats.slots < SLOTS_MAX)
-			if (add_lane(r) < 0)
-				break;
+		while (r->lanes.count < want && lanes_add(&r->lanes) == 0)
+			;
 		r->growing = false;
 		dispatch(r); /* and again, when this was not enough */
 		if (r->growing)
 			return;
 	} else if (!r->growing) {
-		while (r->idle && r->stats.slots > SLOTS_START && r->stats.slots > 2 * r->slow)
-			remove_idle_lane(r);
+		while (r->lanes.count > LANES_START && r->lanes.count > 2 * r->slow)
+			if (!lanes_remove_idle(&r->lanes))
+				break;
 	}
 	r->growing = false;
-	if (r->stats.slots > SLOTS_START)
+	r->stats.slots = r->lanes.count;
+	if (r->lanes.count > LANES_START)
 		loop_timer_arm(r->tend, SHRINK_MS);
-}
-
-enum next {
-	NEXT_NOW,   /* in the same slot */
-	NEXT_AGAIN, /* in a slot for those that meet silence */
-	NEXT_NEVER,
-};
-
-static enum next plan_next(const struct resolver *r, struct question *q)
-{
-	unsigned round = q->round;
-	bool more = next_server(r, q);
-
-	if (q->round == round)
-		return NEXT_NOW;
-	if (q->cut) {
-		q->begun = q->cut = q->hurried = false;
-		q->round = 0;
-		return NEXT_AGAIN;
-	}
-	if (!more)
-		return NEXT_NEVER;
-	return q->silent && q->rank == RANK_FRESH ? NEXT_AGAIN : NEXT_NOW;
 }
 
 static void wait_again(struct resolver *r, struct question *q)
@@ -331,14 +228,6 @@ static void wait_again(struct resolver *r, struct question *q)
 	q->rank = RANK_AGAIN;
 	q->give_up_ms = loop_now_ms() + r->patience_ms;
 	push(r, q);
-}
-
-static void note_silence(struct question *q)
-{
-	if (q->hurried)
-		q->cut = true;
-	else
-		q->silent = true;
 }
 
 static enum server_outcome outcome_of(const struct slot_result *result)
@@ -362,14 +251,14 @@ static enum next note_poor(struct resolver *r, struct question *q, enum server_o
 	if (result->outcome == SLOT_ANSWERED && result->len)
 		question_keep_poor(q, outcome, result->message, result->len);
 	if (result->outcome == SLOT_TIMEOUT)
-		note_silence(q);
-	return plan_next(r, q);
+		question_note_silence(q);
+	return question_next(q, &r->servers, r->tries);
 }
 
 static void on_result(void *userdata, const struct slot_result *result)
 {
 	struct lane *l = userdata;
-	struct resolver *r = l->resolver;
+	struct resolver *r = l->owner;
 	struct question *q = l->question;
 	enum rank rank = q->rank;
 	enum server_outcome outcome = outcome_of(result);
@@ -384,7 +273,6 @@ static void on_result(void *userdata, const struct slot_result *result)
 		ask(l);
 		return;
 	}
-	l->question = NULL;
 	r->stats.in_flight--;
 	r->slow -= rank != RANK_FRESH;
 	/* Replying first: what it points to belongs to the slot. */
@@ -392,8 +280,7 @@ static void on_result(void *userdata, const struct slot_result *result)
 		wait_again(r, q);
 	else
 		reply(r, q, good ? result->message : NULL, good ? result->len : 0);
-	l->next_idle = r->idle;
-	r->idle = l;
+	lanes_give_back(&r->lanes, l);
 	give_up_old(r);
 	dispatch(r);
 }
@@ -422,7 +309,7 @@ void resolver_ask(struct resolver *r, const char *name, enum family family, void
 static void probe_servers(struct resolver *r)
 {
 	for (size_t i = 0; i < r->servers.count; i++)
-		if (!slot_can_ask(r->idle->slot, &r->servers.items[i]))
+		if (!slot_can_ask(r->lanes.idle->slot, &r->servers.items[i]))
 			r->unreachable++;
 }
 
@@ -441,16 +328,18 @@ int resolver_new(struct loop *l, const struct config_resolver *config, const cha
 	r->tries = config->tries;
 	for (enum rank rank = 0; rank < RANK_COUNT; rank++)
 		queue_init(&r->queues[rank]);
+	lanes_init(&r->lanes, l, on_result, r);
 	r->tend = loop_timer_new(l, on_tend, r);
 	r->nobody = loop_timer_new(l, on_nobody, r);
 	int e = servers_read(config, resolv_conf, &r->servers);
 	/* The first slot at once: where there can be none, it is known from the start. */
 	if (e == 0)
-		e = add_lane(r);
+		e = lanes_add(&r->lanes);
 	if (e < 0) {
 		resolver_free(r);
 		return e;
 	}
+	r->stats.slots = r->lanes.count;
 	probe_servers(r);
 	r->patience_ms = (uint64_t)r->tries * r->servers.count * r->timeout_ms;
 	*ret = r;
@@ -515,12 +404,7 @@ struct resolver *resolver_free(struct resolver *r)
 {
 	if (!r)
 		return NULL;
-	for (size_t i = 0; i < r->stats.slots; i++) {
-		slot_free(r->lanes[i]->slot);
-		if (r->lanes[i]->question)
-			question_free(r->lanes[i]->question);
-		free(r->lanes[i]);
-	}
+	lanes_done(&r->lanes);
 	for (enum rank rank = 0; rank < RANK_COUNT; rank++)
 		while (r->queues[rank].first)
 			question_free(pop(r, rank));

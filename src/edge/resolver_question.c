@@ -43,6 +43,57 @@ void question_keep_poor(
 	q->poor_outcome = outcome;
 }
 
+void question_note_silence(struct question *q)
+{
+	if (q->hurried)
+		q->cut = true;
+	else
+		q->silent = true;
+}
+
+size_t question_first_server(const struct question *q, const struct servers *servers)
+{
+	bool any = servers_all_rest(servers, q->skip);
+
+	for (size_t i = 0; i < servers->count; i++)
+		if (!(q->skip >> i & 1) && (any || !server_health_rests(&servers->healths[i])))
+			return i;
+	return 0;
+}
+
+/* False: every server has had its turns. */
+static bool next_server(struct question *q, const struct servers *servers, unsigned tries)
+{
+	bool any = servers_all_rest(servers, q->skip);
+
+	do {
+		if (++q->server < servers->count)
+			continue;
+		q->server = 0;
+		q->round++;
+	} while (q->round < tries &&
+		 (q->skip >> q->server & 1 ||
+			 (!any && server_health_rests(&servers->healths[q->server]))));
+	return q->round < tries;
+}
+
+enum next question_next(struct question *q, const struct servers *servers, unsigned tries)
+{
+	unsigned round = q->round;
+	bool more = next_server(q, servers, tries);
+
+	if (q->round == round)
+		return NEXT_NOW;
+	if (q->cut) {
+		q->begun = q->cut = q->hurried = false;
+		q->round = 0;
+		return NEXT_AGAIN;
+	}
+	if (!more)
+		return NEXT_NEVER;
+	return q->silent && q->rank == RANK_FRESH ? NEXT_AGAIN : NEXT_NOW;
+}
+
 void queue_init(struct queue *q)
 {
 	q->first = NULL;

@@ -5,6 +5,7 @@
 #include "allowsync/addr.h"
 #include "base/map.h"
 #include "core/server_reply.h"
+#include "edge/servers.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,6 +46,19 @@ void question_free(struct question *q);
 /* A poor answer of the server that was asked last, which is not asked again. */
 void question_keep_poor(
 	struct question *q, enum server_outcome outcome, const uint8_t *message, size_t len);
+
+/* A query with no answer. */
+void question_note_silence(struct question *q);
+/* Where it begins: servers that rest come last; when all rest, at the first as ever. */
+size_t question_first_server(const struct question *q, const struct servers *servers);
+
+enum next {
+	NEXT_NOW,   /* in the same slot */
+	NEXT_AGAIN, /* in a slot for those that meet silence */
+	NEXT_NEVER, /* every server has had its turns */
+};
+/* After a query that brought nothing good: on to the next server, if there is one. */
+enum next question_next(struct question *q, const struct servers *servers, unsigned tries);
 
 struct queue {
 	struct question *first, **last;
