@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { SERVERS_MAX = 32, USER_MAX = 32 };
+enum { USER_MAX = 32 };
 
 static bool parse_port(const char *text, uint16_t *ret)
 {
@@ -97,8 +97,9 @@ void config_build_resolver(struct config_builder *b, const struct section *s)
 		const char *why = config_server_parse(item->text, &server);
 		if (why)
 			BUILD_ERROR(b, item->at, s, "server", "\"%s\" %s", item->text, why);
-		else if (r->server_count == SERVERS_MAX)
-			BUILD_ERROR(b, item->at, s, "server", "more than %d servers", SERVERS_MAX);
+		else if (r->server_count == CONFIG_SERVERS_MAX)
+			BUILD_ERROR(b, item->at, s, "server", "more than %d servers",
+				CONFIG_SERVERS_MAX);
 		else
 			add_server(r, &server);
 	}

@@ -55,7 +55,7 @@ static void ask(struct engine *e, const struct name_family *f)
 	if (q->next)
 		q->next->back = &q->next;
 	e->questions = q;
-	resolver_ask(e->resolver, q->name, q->family, q);
+	resolver_ask(e->resolver, q->name, q->family, RESOLVER_FIRST, q);
 }
 
 static void apply_answer(
@@ -84,7 +84,8 @@ void engine_on_reply(void *userdata, const struct resolver_reply *reply)
 
 	if (n) {
 		if (reply->status == RESOLVER_ANSWERED)
-			answer_parse(reply->message, reply->len, q->name, q->family, &a);
+			answer_parse(reply->messages[0].bytes, reply->messages[0].len, q->name,
+				q->family, &a);
 		else
 			a = (struct answer){.outcome = ANSWER_TIMEOUT, .family = q->family};
 		a.of_all = engine_has_one_voice(e);

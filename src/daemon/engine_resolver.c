@@ -108,7 +108,7 @@ static void on_resolv_conf(void *userdata)
 	resolver_free(e->resolver);
 	e->resolver = r;
 	for (struct question *q = e->questions; q; q = q->next)
-		resolver_ask(r, q->name, q->family, q);
+		resolver_ask(r, q->name, q->family, RESOLVER_FIRST, q);
 	ask_failed_again(e);
 	tell_switch(e, old);
 }

@@ -2,7 +2,6 @@
 /* Reads "nameserver ADDRESS[%INTERFACE]" lines. */
 #include "edge/resolv_conf.h"
 
-#include "allowsync/config.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
 
@@ -97,7 +96,7 @@ static void add_server(struct servers *s, char *text)
 		if (addr_eq(&s->items[i].addr, &server.addr) &&
 			str_eq(s->items[i].scope, server.scope))
 			return;
-	if (s->count == RESOLV_CONF_SERVERS_MAX) {
+	if (s->count == CONFIG_SERVERS_MAX) {
 		s->skipped++;
 		return;
 	}

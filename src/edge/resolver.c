@@ -6,9 +6,7 @@
 
 #include "base/mem.h"
 #include "edge/loop.h"
-#include "edge/resolver_lanes.h"
-#include "edge/resolver_question.h"
-#include "edge/servers.h"
+#include "edge/resolver_private.h"
 
 #include <string.h>
 
@@ -21,25 +19,6 @@ enum {
 	 * in a later query. Seldom less than any server on the way takes. */
 	HURRY_PART = 8,
 	HURRY_MIN_MS = 100,
-};
-
-struct resolver {
-	struct loop *loop;
-	resolver_reply_fn fn;
-	void *userdata;
-	struct servers servers;
-	size_t unreachable;
-	uint32_t timeout_ms, hurry_ms;
-	unsigned tries;
-	uint64_t patience_ms; /* of who waits again */
-	struct queue queues[RANK_COUNT];
-	size_t slow;       /* in flight from others than the first rank */
-	struct map silent; /* keys of questions that ended in silence: the same text, owned */
-	struct lanes lanes;
-	struct loop_timer *tend; /* grows and shrinks */
-	bool growing;
-	struct loop_timer *nobody; /* replies when there is no server to ask */
-	struct resolver_stats stats;
 };
 
 /* --- one question --- */
@@ -63,67 +42,15 @@ static void note_health(struct resolver *r, const struct question *q, enum serve
 	server_health_note(&r->servers.healths[q->asked], outcome, loop_now_ms());
 }
 
-static void note_beaten(struct resolver *r, const struct question *q)
-{
-	for (size_t i = 0; q->beaten && i < r->servers.count; i++)
-		if (q->beaten >> i & 1)
-			server_health_note_beaten(&r->servers.healths[i], loop_now_ms());
-}
-
-static void push(struct resolver *r, struct question *q)
+void resolver_push(struct resolver *r, struct question *q)
 {
 	queue_push(&r->queues[q->rank], q);
 	r->stats.waiting++;
 }
 
-/* What was answered just now also goes to servers whose rest has been long enough. Nobody waits
- * for that. */
-static void probe(struct resolver *r, const struct question *q)
+bool resolver_is_hurried(const struct resolver *r, const struct question *q)
 {
-	for (size_t i = 0; i < r->servers.count; i++) {
-		if (!server_health_take_probe(&r->servers.healths[i], loop_now_ms()))
-			continue;
-		struct question *p = question_new(q->name, q->family, NULL);
-		p->probe = true;
-		p->rank = RANK_SILENT;
-		p->skip = ~(UINT64_C(1) << i);
-		push(r, p);
-	}
-}
-
-/* `message` NULL: with the best that there was. */
-static void reply(struct resolver *r, struct question *q, const uint8_t *message, size_t len)
-{
-	struct resolver_reply reply = {
-		.cookie = q->cookie,
-		.status = RESOLVER_ANSWERED,
-		.message = message,
-		.len = len,
-		.server = r->servers.count ? r->servers.texts[q->asked] : "",
-	};
-
-	if (q->probe) {
-		question_free(q);
-		return;
-	}
-	if (!message && q->silent)
-		silent_names_add(&r->silent, q);
-	else if (message || !q->cut)
-		silent_names_remove(&r->silent, q);
-	if (message) {
-		note_beaten(r, q);
-		probe(r, q);
-	} else {
-		r->stats.failed++;
-		reply.message = q->poor;
-		reply.len = q->poor_len;
-		if (q->poor)
-			reply.server = r->servers.texts[q->poor_server];
-		else
-			reply.status = RESOLVER_TIMEOUT;
-	}
-	r->fn(r->userdata, &reply);
-	question_free(q);
+	return q->rank == RANK_FRESH && r->queues[RANK_FRESH].first && r->hurry_ms < r->timeout_ms;
 }
 
 /* --- the queues --- */
@@ -157,8 +84,7 @@ static void begin(struct resolver *r, struct question *q)
 	if (q->begun)
 		return;
 	q->begun = true;
-	q->hurried =
-		q->rank == RANK_FRESH && r->queues[RANK_FRESH].first && r->hurry_ms < r->timeout_ms;
+	q->hurried = resolver_is_hurried(r, q);
 	if (q->rank == RANK_SILENT)
 		q->round = r->tries - 1;
 	q->server = question_first_server(q, &r->servers);
@@ -169,10 +95,21 @@ static void dispatch(struct resolver *r)
 	enum rank rank;
 
 	if (r->servers.count == 0) {
-		loop_timer_arm(r->nobody, 0);
+		loop_timer_arm(r->later, 0);
 		return;
 	}
 	while ((rank = next_rank(r)) < RANK_COUNT) {
+		const struct question *q = r->queues[rank].first;
+
+		if (q->every) {
+			resolver_begin_poll(r, pop(r, rank));
+			continue;
+		}
+		if (poll_can_spare(q, &r->servers)) {
+			queue_push(&r->over, pop(r, rank));
+			loop_timer_arm(r->later, 0);
+			continue;
+		}
 		struct lane *l = lanes_take(&r->lanes);
 
 		if (!l)
@@ -196,7 +133,7 @@ static void give_up_old(struct resolver *r)
 	const struct question *q;
 
 	while ((q = r->queues[RANK_AGAIN].first) && loop_now_ms() >= q->give_up_ms)
-		reply(r, pop(r, RANK_AGAIN), NULL, 0);
+		resolver_finish(r, pop(r, RANK_AGAIN), NULL, 0);
 }
 
 static void on_tend(void *userdata)
@@ -227,7 +164,7 @@ static void wait_again(struct resolver *r, struct question *q)
 {
 	q->rank = RANK_AGAIN;
 	q->give_up_ms = loop_now_ms() + r->patience_ms;
-	push(r, q);
+	resolver_push(r, q);
 }
 
 static enum server_outcome outcome_of(const struct slot_result *result)
@@ -275,32 +212,41 @@ static void on_result(void *userdata, const struct slot_result *result)
 	}
 	r->stats.in_flight--;
 	r->slow -= rank != RANK_FRESH;
-	/* Replying first: what it points to belongs to the slot. */
+	/* Telling first: what it points to belongs to the slot. */
 	if (next == NEXT_AGAIN)
 		wait_again(r, q);
 	else
-		reply(r, q, good ? result->message : NULL, good ? result->len : 0);
+		resolver_finish(r, q, good ? result->message : NULL, good ? result->len : 0);
 	lanes_give_back(&r->lanes, l);
 	give_up_old(r);
 	dispatch(r);
 }
 
-static void on_nobody(void *userdata)
+static void on_later(void *userdata)
 {
 	struct resolver *r = userdata;
 
+	while (r->over.first)
+		resolver_finish(r, queue_pop(&r->over), NULL, 0);
+	if (r->servers.count > 0) {
+		dispatch(r);
+		return;
+	}
 	/* Not those that a reply asks: they are for the next time. */
 	for (size_t n = r->stats.waiting; n > 0; n--)
-		reply(r, pop(r, RANK_FRESH), NULL, 0);
+		resolver_finish(r, pop(r, RANK_FRESH), NULL, 0);
 }
 
-void resolver_ask(struct resolver *r, const char *name, enum family family, void *cookie)
+void resolver_ask(struct resolver *r, const char *name, enum family family,
+	enum resolver_breadth breadth, void *cookie)
 {
 	struct question *q = question_new(name, family, cookie);
 
+	q->every = breadth == RESOLVER_EVERY;
+
 	q->rank = silent_names_has(&r->silent, q) ? RANK_SILENT : RANK_FRESH;
 	r->stats.lookups++;
-	push(r, q);
+	resolver_push(r, q);
 	dispatch(r);
 }
 
@@ -330,7 +276,8 @@ int resolver_new(struct loop *l, const struct config_resolver *config, const cha
 		queue_init(&r->queues[rank]);
 	lanes_init(&r->lanes, l, on_result, r);
 	r->tend = loop_timer_new(l, on_tend, r);
-	r->nobody = loop_timer_new(l, on_nobody, r);
+	queue_init(&r->over);
+	r->later = loop_timer_new(l, on_later, r);
 	int e = servers_read(config, resolv_conf, &r->servers);
 	/* The first slot at once: where there can be none, it is known from the start. */
 	if (e == 0)
@@ -390,11 +337,10 @@ void resolver_carry(struct resolver *to, struct resolver *from)
 	to->stats.failed += from->stats.failed;
 	to->stats.queries += from->stats.queries;
 	to->stats.tcp += from->stats.tcp;
+	servers_carry(&to->servers, &from->servers);
 	/* Other servers may know more. */
 	if (strcmp(to->servers.list, from->servers.list) != 0)
 		return;
-	for (size_t i = 0; i < to->servers.count; i++)
-		to->servers.healths[i] = from->servers.healths[i];
 	silent_names_done(&to->silent);
 	to->silent = from->silent;
 	from->silent = MAP_NULL;
@@ -410,7 +356,9 @@ struct resolver *resolver_free(struct resolver *r)
 			question_free(pop(r, rank));
 	silent_names_done(&r->silent);
 	loop_timer_free(r->tend);
-	loop_timer_free(r->nobody);
+	while (r->over.first)
+		question_free(queue_pop(&r->over));
+	loop_timer_free(r->later);
 	servers_done(&r->servers);
 	free(r);
 	return NULL;

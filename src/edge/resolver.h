@@ -26,16 +26,32 @@ struct loop;
 struct resolver;
 
 enum resolver_status {
-	RESOLVER_ANSWERED, /* bytes from a server; the best rcode that was had */
+	RESOLVER_ANSWERED, /* bytes from a server, whatever the rcode */
 	RESOLVER_TIMEOUT,  /* no server answered in time */
+};
+
+enum resolver_breadth {
+	RESOLVER_FIRST, /* the servers in their order, until one gives a good answer */
+	RESOLVER_EVERY, /* all servers at once, but for those that rest */
+};
+
+struct resolver_message {
+	const uint8_t *bytes; /* the DNS message, valid during the call */
+	size_t len;
+	const char *server; /* "127.0.0.1", "[::1]:5353": who gave it */
+	bool good;          /* SERVER_GOOD; else a poor one (SERVFAIL, REFUSED, ...) */
 };
 
 struct resolver_reply {
 	void *cookie; /* as given with the question */
 	enum resolver_status status;
-	const uint8_t *message; /* ANSWERED: the DNS message, valid during the call */
-	size_t len;
-	const char *server; /* "127.0.0.1", "[::1]:5353": who gave it, or was asked last */
+	/* ANSWERED: at least one. FIRST: only one, the good one or the best that there was. EVERY:
+	 * what each had to say, in the servers' order. */
+	const struct resolver_message *messages;
+	size_t count;
+	const char *server; /* who gave the first of them, or was asked last; "": there is none */
+	/* Every server that gave a good answer within the last hour gave one to this question. */
+	bool every;
 };
 typedef void (*resolver_reply_fn)(void *userdata, const struct resolver_reply *reply);
 
@@ -51,7 +67,11 @@ struct resolver_stats {
  * gave an answer, if a poor one (SERVFAIL, REFUSED), is not asked it again. Servers that rest
  * (core/server_health) are left out while another one is there; to find out whether one is back, a
  * question that was answered is sent to it as well, and its answer is used for nothing else.
- * Negative: -errno. */
+ *
+ * With RESOLVER_EVERY each server has its own `tries` rounds; but when one has given a good answer,
+ * the question waits for another no longer than one whole timeout, and for one that rests not at
+ * all. What servers said is kept until the last of them is through, 8 MB in all; above that it
+ * counts as not said. Negative: -errno. */
 int resolver_new(struct loop *l, const struct config_resolver *config, const char *resolv_conf,
 	resolver_reply_fn fn, void *userdata, struct resolver **ret);
 /* How many servers it knows; 0 means that every question times out. */
@@ -73,10 +93,12 @@ struct resolver_server {
 void resolver_server(const struct resolver *r, size_t i, struct resolver_server *ret);
 /* Asks for A or AAAA of `name` (normalized, absolute). The reply comes later, from the loop, once;
  * never from inside this call. */
-void resolver_ask(struct resolver *r, const char *name, enum family family, void *cookie);
+void resolver_ask(struct resolver *r, const char *name, enum family family,
+	enum resolver_breadth breadth, void *cookie);
 const struct resolver_stats *resolver_stats(const struct resolver *r);
-/* `to` comes after `from`, and goes on from its counters; when the servers are the same, it takes
- * from it how they are and which names were silent as well. `from` may be NULL. */
+/* `to` comes after `from`, and goes on from its counters; of servers that both have, it takes over
+ * how they are, and when they are all the same, which names were silent as well. `from` may be
+ * NULL. */
 void resolver_carry(struct resolver *to, struct resolver *from);
 /* Questions under way end without a reply. Takes NULL; returns NULL. Not from inside a reply. */
 struct resolver *resolver_free(struct resolver *r);

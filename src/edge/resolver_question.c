@@ -22,10 +22,78 @@ struct question *question_new(const char *name, enum family family, void *cookie
 	return q;
 }
 
+static void poll_free(struct poll *p)
+{
+	for (size_t i = 0; i < ARRAY_LEN(p->said); i++)
+		free(p->said[i].message);
+	question_free(p->question);
+	free(p);
+}
+
 void question_free(struct question *q)
 {
+	if (q->poll && --q->poll->parts == 0)
+		poll_free(q->poll);
 	free(q->poor);
 	free(q);
+}
+
+struct poll *poll_new(struct question *q)
+{
+	struct poll *p = xcalloc(1, sizeof(*p));
+
+	p->question = q;
+	return p;
+}
+
+struct question *poll_part(struct poll *p, size_t server, unsigned tries)
+{
+	const struct question *q = p->question;
+	struct question *part = question_new(q->name, q->family, NULL);
+
+	part->poll = p;
+	part->rank = q->rank;
+	part->hurried = q->hurried;
+	part->skip = ~(UINT64_C(1) << server);
+	part->server = part->asked = server;
+	part->round = q->rank == RANK_SILENT ? tries - 1 : 0;
+	part->begun = true;
+	p->asked |= UINT64_C(1) << server;
+	p->parts++;
+	return part;
+}
+
+void poll_note(struct question *part, const uint8_t *message, size_t len)
+{
+	struct poll *p = part->poll;
+	struct question *q = p->question;
+	size_t server = part->asked;
+
+	q->asked = server;
+	q->silent = q->silent || part->silent;
+	q->cut = q->cut || part->cut;
+	q->beaten |= part->beaten;
+	if (message) {
+		p->good |= UINT64_C(1) << server;
+		p->said[server].message = xmemdup(message, len);
+		p->said[server].len = len;
+	} else if (part->poor) {
+		p->said[server].message = part->poor;
+		p->said[server].len = part->poor_len;
+		part->poor = NULL;
+	}
+}
+
+bool poll_can_spare(const struct question *part, const struct servers *servers)
+{
+	const struct poll *p = part->poll;
+
+	if (!p || part->rank != RANK_AGAIN)
+		return false;
+	if (p->good && part->silent)
+		return true;
+	return !p->to_resting && server_health_rests(&servers->healths[part->server]) &&
+	       !servers_all_rest(servers, 0);
 }
 
 /* SERVFAIL says that somebody tried, and is better than a refusal; else the first counts. */
@@ -89,7 +157,7 @@ enum next question_next(struct question *q, const struct servers *servers, unsig
 		q->round = 0;
 		return NEXT_AGAIN;
 	}
-	if (!more)
+	if (!more || (q->poll && q->poll->good && q->silent))
 		return NEXT_NEVER;
 	return q->silent && q->rank == RANK_FRESH ? NEXT_AGAIN : NEXT_NOW;
 }
@@ -104,6 +172,14 @@ void queue_push(struct queue *q, struct question *question)
 {
 	*q->last = question;
 	q->last = &question->next;
+}
+
+void queue_push_front(struct queue *q, struct question *question)
+{
+	question->next = q->first;
+	if (!q->first)
+		q->last = &question->next;
+	q->first = question;
 }
 
 struct question *queue_pop(struct queue *q)

@@ -21,6 +21,8 @@ enum rank {
 
 struct question {
 	struct question *next;
+	bool every;        /* it is for all servers: becomes a poll */
+	struct poll *poll; /* this is one server's part of it; NULL: of none */
 	void *cookie;
 	enum family family;
 	enum rank rank;
@@ -41,8 +43,30 @@ struct question {
 	char key[];
 };
 
+/* A question that was put to several servers, as one question for each: its parts. */
+struct poll {
+	struct question *question; /* in no queue; owned */
+	size_t parts;              /* that are there still: it ends with the last of them */
+	uint64_t asked, good;      /* servers */
+	bool to_resting;           /* of its own will: the others had nothing good to say */
+	struct {
+		uint8_t *message; /* NULL: none */
+		size_t len;
+	} said[SERVERS_MAX];
+};
+
 struct question *question_new(const char *name, enum family family, void *cookie);
+/* With a poll's last part goes the poll. */
 void question_free(struct question *q);
+/* A poll of no part yet, for a question whose time has come. */
+struct poll *poll_new(struct question *q);
+/* The part of one server, to be asked it at once. */
+struct question *poll_part(struct poll *p, size_t server, unsigned tries);
+/* What has come of a part: a good message, or none (then a poor one may be in it). */
+void poll_note(struct question *part, const uint8_t *message, size_t len);
+/* The part waits to be asked again, and need not be any more: the rest is there, or its server
+ * rests. */
+bool poll_can_spare(const struct question *part, const struct servers *servers);
 /* A poor answer of the server that was asked last, which is not asked again. */
 void question_keep_poor(
 	struct question *q, enum server_outcome outcome, const uint8_t *message, size_t len);
@@ -57,7 +81,8 @@ enum next {
 	NEXT_AGAIN, /* in a slot for those that meet silence */
 	NEXT_NEVER, /* every server has had its turns */
 };
-/* After a query that brought nothing good: on to the next server, if there is one. */
+/* After a query that brought nothing good: on to the next server, if there is one. A part of a poll
+ * to which others have had a good answer waits for its server no longer than one whole timeout. */
 enum next question_next(struct question *q, const struct servers *servers, unsigned tries);
 
 struct queue {
@@ -65,6 +90,7 @@ struct queue {
 };
 void queue_init(struct queue *q);
 void queue_push(struct queue *q, struct question *question);
+void queue_push_front(struct queue *q, struct question *question);
 struct question *queue_pop(struct queue *q);
 
 /* Questions by their keys; owned. */

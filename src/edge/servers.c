@@ -2,7 +2,6 @@
 /* Servers by number. */
 #include "edge/servers.h"
 
-#include "allowsync/config.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "edge/resolv_conf.h"
@@ -60,6 +59,24 @@ bool servers_all_rest(const struct servers *s, uint64_t skip)
 		if (!(skip >> i & 1) && !server_health_rests(&s->healths[i]))
 			return false;
 	return true;
+}
+
+uint64_t servers_heard_lately(const struct servers *s, uint64_t now_ms)
+{
+	uint64_t heard = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		if (server_health_answered_lately(&s->healths[i], now_ms))
+			heard |= UINT64_C(1) << i;
+	return heard;
+}
+
+void servers_carry(struct servers *to, const struct servers *from)
+{
+	for (size_t i = 0; i < to->count; i++)
+		for (size_t j = 0; j < from->count; j++)
+			if (strcmp(to->texts[i], from->texts[j]) == 0)
+				to->healths[i] = from->healths[j];
 }
 
 void servers_done(struct servers *s)

@@ -1,16 +1,14 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The DNS servers that a resolver asks, in their order, and how they are. */
+#include "allowsync/config.h"
 #include "core/server_health.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct config_resolver;
-struct config_server;
-
-enum { SERVERS_MAX = 64 }; /* as many as a mask of 64 bits holds */
+enum { SERVERS_MAX = CONFIG_SERVERS_MAX };
 
 struct servers {
 	struct config_server *items;
@@ -26,4 +24,8 @@ int servers_read(
 	const struct config_resolver *config, const char *resolv_conf, struct servers *ret);
 /* Do all rest that are not in the mask `skip`? */
 bool servers_all_rest(const struct servers *s, uint64_t skip);
+/* Those that gave a good answer within the last hour, as a mask. */
+uint64_t servers_heard_lately(const struct servers *s, uint64_t now_ms);
+/* How those servers are that both have. */
+void servers_carry(struct servers *to, const struct servers *from);
 void servers_done(struct servers *s);

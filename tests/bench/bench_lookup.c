@@ -142,7 +142,7 @@ struct ours {
 
 static void ours_ask(struct ours *o)
 {
-	resolver_ask(o->resolver, next_name(), FAMILY_V4, NULL);
+	resolver_ask(o->resolver, next_name(), FAMILY_V4, RESOLVER_FIRST, NULL);
 }
 
 static void ours_on_reply(void *userdata, const struct resolver_reply *reply)

@@ -1,6 +1,6 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A resolver with up to two servers of the test's own, and the replies it gave. */
+/* A resolver with up to three servers of the test's own, and the replies it gave. */
 #include "edge/resolver.h"
 
 #include "allowsync/answer.h"
@@ -16,20 +16,24 @@ enum {
 
 struct reply {
 	enum resolver_status status;
-	uint8_t *message;
+	uint8_t *message; /* the first */
 	size_t len;
+	size_t said;     /* messages */
+	uint16_t who[3]; /* their servers' ports */
+	bool good[3], every;
 	char server[80];
 	size_t cookie;
 };
 
 static struct fixture {
 	struct loop *loop;
-	struct responder *servers[2];
-	struct config_server config_servers[2];
+	struct responder *servers[3];
+	struct config_server config_servers[3];
 	struct config_resolver config;
 	struct resolver *resolver;
 	struct reply replies[REPLIES_MAX];
 	size_t count, want;
+	enum resolver_breadth breadth;
 	bool asking;
 	void (*on_reply)(void);
 	bool (*is_done)(void);
@@ -88,8 +92,14 @@ static inline void on_reply(void *userdata, const struct resolver_reply *reply)
 		exit(1);
 	}
 	r->status = reply->status;
-	r->len = reply->status == RESOLVER_ANSWERED ? reply->len : 0;
-	r->message = r->len ? xmemdup(reply->message, r->len) : NULL;
+	r->said = reply->count;
+	r->every = reply->every;
+	r->len = reply->count ? reply->messages[0].len : 0;
+	r->message = r->len ? xmemdup(reply->messages[0].bytes, r->len) : NULL;
+	for (size_t i = 0; i < reply->count; i++) {
+		r->who[i] = (uint16_t)strtol(strrchr(reply->messages[i].server, ':') + 1, NULL, 10);
+		r->good[i] = reply->messages[i].good;
+	}
 	r->cookie = (size_t)((const char *)reply->cookie - (const char *)&f);
 	snprintf(r->server, sizeof(r->server), "%s", reply->server);
 	if (f.on_reply)
@@ -104,7 +114,7 @@ static inline void start(void)
 static inline void ask(const char *name, size_t cookie)
 {
 	f.asking = true;
-	resolver_ask(f.resolver, name, FAMILY_V4, (char *)&f + cookie);
+	resolver_ask(f.resolver, name, FAMILY_V4, f.breadth, (char *)&f + cookie);
 	f.asking = false;
 }
 

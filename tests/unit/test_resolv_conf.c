@@ -105,7 +105,7 @@ static void test_duplicates_count_once_and_eight_at_most(void)
 		snprintf(text + len, sizeof(text) - len, "nameserver 45.0.0.%u\n", i);
 	}
 	read_text(text);
-	CHECK_INT(count, RESOLV_CONF_SERVERS_MAX);
+	CHECK_INT(count, CONFIG_SERVERS_MAX);
 	CHECK_INT(skipped, 2);
 	check_server(7, "45.0.0.8", "");
 }

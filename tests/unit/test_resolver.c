@@ -56,7 +56,7 @@ static void test_v6_addresses_are_asked_for(void)
 	begin(1, NEVER_MS);
 	serve("127.0.0.1", NULL);
 	start();
-	resolver_ask(f.resolver, "ok.example.test", FAMILY_V6, NULL);
+	resolver_ask(f.resolver, "ok.example.test", FAMILY_V6, RESOLVER_FIRST, NULL);
 	run(1);
 	struct answer a;
 	answer_parse(f.replies[0].message, f.replies[0].len, "ok.example.test", FAMILY_V6, &a);

@@ -198,7 +198,7 @@ static void test_a_name_silent_before_has_one_round_until_it_is_answered(void)
 	ask_in_vain(1);
 	/* The other family is another question. */
 	uint64_t before = queries();
-	resolver_ask(f.resolver, "name.example.test", FAMILY_V6, &f);
+	resolver_ask(f.resolver, "name.example.test", FAMILY_V6, RESOLVER_FIRST, &f);
 	run(f.count + 1);
 	CHECK_INT(queries() - before, 3);
 	f.servers[0]->mode = "ok";
