@@ -22,6 +22,7 @@ struct config_resolver {
 	size_t server_count, server_capacity;
 	uint32_t timeout_ms; /* of one try, default 2 s */
 	unsigned tries;      /* rounds over all servers, default 3 */
+	bool add_up;         /* "union": all servers are asked, and their addresses added up */
 };
 
 /* When names are asked again, and how long an address stays that DNS no longer gives. */

@@ -10,6 +10,7 @@ static const struct key_def resolver_keys[] = {
 	{"server", KEY_LIST},
 	{"timeout", KEY_SCALAR},
 	{"tries", KEY_SCALAR},
+	{"union", KEY_SCALAR},
 	{"refresh-min", KEY_SCALAR},
 	{"refresh-max", KEY_SCALAR},
 	{"linger", KEY_SCALAR},

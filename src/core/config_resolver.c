@@ -88,6 +88,8 @@ static void add_server(struct config_resolver *r, const struct config_server *se
 
 void config_build_resolver(struct config_builder *b, const struct section *s)
 {
+	static const char *const no_yes[] = {"no", "yes", NULL};
+	unsigned add_up;
 	struct config_resolver *r = &b->config->resolver;
 	const struct profile_texts *list = section_list(s, "server");
 
@@ -105,6 +107,8 @@ void config_build_resolver(struct config_builder *b, const struct section *s)
 	}
 	value_duration_ms(s, "timeout", 100, 60000, b->diags, &r->timeout_ms);
 	value_number(s, "tries", 1, 10, b->diags, &r->tries);
+	if (value_word(s, "union", no_yes, b->diags, &add_up))
+		r->add_up = add_up;
 }
 
 /* What useradd takes, and a dot; no blank, nothing that a terminal would act on. */

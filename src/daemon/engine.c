@@ -9,13 +9,13 @@
 
 #include "allowsync/answer.h"
 #include "base/strbuf.h"
+#include "core/answer_union.h"
 #include "daemon/effect.h"
 #include "daemon/engine_private.h"
 #include "daemon/health.h"
 #include "daemon/refresh.h"
 #include "edge/journal.h"
 #include "edge/loop.h"
-#include "edge/resolver.h"
 #include "edge/service.h"
 
 #include <syslog.h>
@@ -50,12 +50,13 @@ static void ask(struct engine *e, const struct name_family *f)
 
 	q->name = xstrdup(f->name->text);
 	q->family = f->family;
+	q->breadth = e->world->config->resolver.add_up ? RESOLVER_EVERY : RESOLVER_FIRST;
 	q->next = e->questions;
 	q->back = &e->questions;
 	if (q->next)
 		q->next->back = &q->next;
 	e->questions = q;
-	resolver_ask(e->resolver, q->name, q->family, RESOLVER_FIRST, q);
+	resolver_ask(e->resolver, q->name, q->family, q->breadth, q);
 }
 
 static void apply_answer(
@@ -74,6 +75,32 @@ static void apply_answer(
 	health_tell_stale(&e->sync, e->world, f, loop_now_ms());
 }
 
+/* What the servers said as one answer, and who they are. */
+static char *unite(const struct engine *e, const struct question *q,
+	const struct resolver_reply *reply, struct answer *ret)
+{
+	_cleanup_(strbuf_done) struct strbuf servers = STRBUF_NULL;
+	struct answer parts[CONFIG_SERVERS_MAX];
+	bool every = reply->every;
+	uint64_t from;
+
+	for (size_t i = 0; i < reply->count; i++) {
+		const struct resolver_message *m = &reply->messages[i];
+		answer_parse(m->bytes, m->len, q->name, q->family, &parts[i]);
+		/* Whoever is heard well and cannot be read has said nothing. */
+		every = every && !(m->good && parts[i].outcome == ANSWER_MALFORMED);
+	}
+	answer_union(parts, reply->count, e->world->config->resolver.add_up, every, ret, &from);
+	ret->family = q->family;
+	for (size_t i = 0; i < reply->count; i++) {
+		if (from >> i & 1)
+			strbuf_appendf(&servers, "%s%s", servers.len ? ", " : "",
+				reply->messages[i].server);
+		answer_done(&parts[i]);
+	}
+	return xstrdup(servers.len ? strbuf_text(&servers) : reply->server);
+}
+
 void engine_on_reply(void *userdata, const struct resolver_reply *reply)
 {
 	struct engine *e = userdata;
@@ -83,13 +110,8 @@ void engine_on_reply(void *userdata, const struct resolver_reply *reply)
 	bool again = n && n->families[q->family].ask_again;
 
 	if (n) {
-		if (reply->status == RESOLVER_ANSWERED)
-			answer_parse(reply->messages[0].bytes, reply->messages[0].len, q->name,
-				q->family, &a);
-		else
-			a = (struct answer){.outcome = ANSWER_TIMEOUT, .family = q->family};
-		a.of_all = engine_has_one_voice(e);
-		apply_answer(e, &n->families[q->family], &a, reply->server);
+		_cleanup_free_ char *server = unite(e, q, reply, &a);
+		apply_answer(e, &n->families[q->family], &a, server);
 		answer_done(&a);
 	}
 	/* Whoever waits came when this question was under way: what changed since is in the next.

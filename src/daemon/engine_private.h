@@ -8,8 +8,7 @@
 #include "daemon/waits.h"
 #include "daemon/watch.h"
 #include "daemon/world.h"
-
-struct resolver_reply;
+#include "edge/resolver.h"
 
 struct subscription {
 	struct subscription *next;
@@ -23,6 +22,7 @@ struct question {
 	struct question *next, **back;
 	char *name;
 	enum family family;
+	enum resolver_breadth breadth;
 };
 
 struct engine {

@@ -4,7 +4,6 @@
 #include "daemon/engine_private.h"
 #include "edge/file_watch.h"
 #include "edge/loop.h"
-#include "edge/resolver.h"
 
 #include <string.h>
 #include <syslog.h>
@@ -108,7 +107,7 @@ static void on_resolv_conf(void *userdata)
 	resolver_free(e->resolver);
 	e->resolver = r;
 	for (struct question *q = e->questions; q; q = q->next)
-		resolver_ask(r, q->name, q->family, RESOLVER_FIRST, q);
+		resolver_ask(r, q->name, q->family, q->breadth, q);
 	ask_failed_again(e);
 	tell_switch(e, old);
 }

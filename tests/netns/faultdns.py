@@ -12,7 +12,7 @@ line in the log: t (monotonic seconds), server, name, type, id, port (the client
 
 Kinds; addresses are 45.x.y.i and 2a00:1::x:i, the same for a name whenever it is asked:
   ok  ttl-N  ttltop (the top bit set)  unequal (TTLs 1, 60 and 3600 in one set)  many-N  rotate-N (N of
-  them, others each time)  upper (owner in upper case)  dup (each address twice)
+  them, others each time)  nth-I (only the I-th)  upper (owner in upper case)  dup (each address twice)
   chain-N (CNAMEs, TTLs 100, 99, ...)  backwards-N (the same, last record first)  cnameloop  selfloop
   cut-N (chain without an end, nobody recursed)  cnamenx  cnamenodata  twocnames  oddcname
   nodata  nodata-TTL  nodatabare (no SOA)  nx  nx-TTL  nxbare  referral  servfail  refused  notimp  formerr  formerrbare
@@ -188,6 +188,9 @@ class Faults:
         turn = self.count(a)
         for i in range(n):
             a.add((turn * n + i) % 1000 + 1, ttl=1)
+
+    def kind_nth(self, a, i):
+        a.add(i)
 
     def kind_upper(self, a):
         a.add(owner=a.name.upper())
