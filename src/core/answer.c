@@ -7,6 +7,7 @@
 #include "base/cursor.h"
 #include "base/mem.h"
 #include "core/dns_wire.h"
+#include "core/server_reply.h"
 
 #include <string.h>
 
@@ -388,7 +389,8 @@ static const char *parse(struct message *m, const char *name, struct answer *a)
 	if (m->flags & DNS_FLAG_TC)
 		return "truncated";
 
-	unsigned rcode = m->flags & DNS_FLAG_RCODE;
+	unsigned rcode = server_reply_extended_rcode(m->bytes, m->len, NULL) << 4 |
+			 (m->flags & DNS_FLAG_RCODE);
 	bool failed = rcode != DNS_RCODE_NOERROR && rcode != DNS_RCODE_NXDOMAIN;
 	/* Servers that could not read or would not look at a question send a bare header. */
 	if (questions != 1 && !(failed && questions == 0))

@@ -404,6 +404,22 @@ static void test_each_rcode_has_its_outcome(void)
 	CHECK_INT(a.count, 0);
 }
 
+static void test_an_extended_rcode_is_no_success(void)
+{
+	packet_begin(&p, FLAGS_RECURSED, "x.y", TYPE_A);
+	packet_a(&p, "x.y", 0x2d000001, 60);
+	packet_record(&p, SECTION_ADDITIONAL, "", 41, 0, 0);
+	read_as("x.y", FAMILY_V4);
+	CHECK_INT(a.outcome, ANSWER_OK);
+	/* BADVERS, and one that is like REFUSED but for the upper bits. */
+	for (unsigned rcode = 0; rcode < 6; rcode += 5) {
+		packet_begin(&p, FLAGS_RECURSED | rcode, "x.y", TYPE_A);
+		packet_record(&p, SECTION_ADDITIONAL, "", 41, 1 << 24, 0);
+		read_as("x.y", FAMILY_V4);
+		CHECK_INT(a.outcome, ANSWER_SERVFAIL);
+	}
+}
+
 static void test_bare_header_counts_for_failures_only(void)
 {
 	for (unsigned rcode = 0; rcode < 6; rcode++) {
@@ -458,6 +474,7 @@ int main(void)
 	TAP_RUN(test_nothing_at_all_is_nodata_and_a_referral_is_malformed);
 	TAP_RUN(test_nxdomain_with_addresses_is_malformed);
 	TAP_RUN(test_each_rcode_has_its_outcome);
+	TAP_RUN(test_an_extended_rcode_is_no_success);
 	TAP_RUN(test_bare_header_counts_for_failures_only);
 	TAP_RUN(test_outcomes_have_names);
 	answer_done(&a);
