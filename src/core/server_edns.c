@@ -34,5 +34,5 @@ void server_edns_note(
 void server_edns_note_silence(struct server_edns *e, bool with)
 {
 	/* Without it as well: so it was not that. */
-	e->silent = with && !e->again_ms;
+	e->silent = with;
 }

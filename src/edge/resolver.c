@@ -30,7 +30,8 @@ static void ask(struct lane *l)
 
 	r->stats.queries++;
 	q->asked = q->server;
-	slot_ask(l->slot, &r->servers.items[q->server], q->name, q->family,
+	q->edns = server_edns_take(&r->servers.edns[q->server], loop_now_ms());
+	slot_ask(l->slot, &r->servers.items[q->server], q->name, q->family, q->edns,
 		q->hurried ? r->hurry_ms : r->timeout_ms);
 }
 
@@ -39,7 +40,20 @@ static void note_health(struct resolver *r, const struct question *q, enum serve
 {
 	if (outcome == SERVER_SILENT && !q->probe && (q->hurried || q->rank == RANK_SILENT))
 		return;
+	if (outcome == SERVER_SILENT)
+		server_edns_note_silence(&r->servers.edns[q->asked], q->edns);
 	server_health_note(&r->servers.healths[q->asked], outcome, loop_now_ms());
+}
+
+/* False: it is to be asked the same without EDNS. */
+static bool note_edns(
+	struct resolver *r, const struct question *q, const struct slot_result *result)
+{
+	if (result->outcome != SLOT_ANSWERED)
+		return true;
+	struct server_reply reply = server_reply_judge(result->message, result->len);
+	server_edns_note(&r->servers.edns[q->asked], q->edns, &reply, loop_now_ms());
+	return !(q->edns && reply.no_edns);
 }
 
 void resolver_push(struct resolver *r, struct question *q)
@@ -203,6 +217,10 @@ static void on_result(void *userdata, const struct slot_result *result)
 
 	if (result->tcp)
 		r->stats.tcp++;
+	if (!note_edns(r, q, result)) {
+		ask(l);
+		return;
+	}
 	if (result->outcome != SLOT_FAILED)
 		note_health(r, q, outcome);
 	enum next next = good ? NEXT_NEVER : note_poor(r, q, outcome, result);

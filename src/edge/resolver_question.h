@@ -29,6 +29,7 @@ struct question {
 	unsigned round;
 	size_t server, asked; /* to be asked in this round; asked last */
 	bool begun, hurried;
+	bool edns;           /* it was asked last with EDNS */
 	bool cut;            /* a hurried query had no answer: the round does not count */
 	bool silent;         /* one with all its time had none */
 	bool probe;          /* nobody waits for it: it is to tell whether a server is back */

@@ -42,6 +42,7 @@ int servers_read(const struct config_resolver *config, const char *resolv_conf, 
 	}
 	s.texts = xcalloc(s.count + 1, sizeof(*s.texts));
 	s.healths = xcalloc(s.count + 1, sizeof(*s.healths));
+	s.edns = xcalloc(s.count + 1, sizeof(*s.edns));
 	for (size_t i = 0; i < s.count; i++) {
 		if (s.items[i].port == 0)
 			s.items[i].port = DNS_PORT;
@@ -73,10 +74,16 @@ uint64_t servers_heard_lately(const struct servers *s, uint64_t now_ms)
 
 void servers_carry(struct servers *to, const struct servers *from)
 {
-	for (size_t i = 0; i < to->count; i++)
-		for (size_t j = 0; j < from->count; j++)
-			if (strcmp(to->texts[i], from->texts[j]) == 0)
-				to->healths[i] = from->healths[j];
+	for (size_t i = 0; i < to->count; i++) {
+		size_t j = 0;
+
+		while (j < from->count && strcmp(to->texts[i], from->texts[j]) != 0)
+			j++;
+		if (j == from->count)
+			continue;
+		to->healths[i] = from->healths[j];
+		to->edns[i] = from->edns[j];
+	}
 }
 
 void servers_done(struct servers *s)
@@ -85,6 +92,7 @@ void servers_done(struct servers *s)
 		free(s->texts[i]);
 	free(s->texts);
 	free(s->healths);
+	free(s->edns);
 	free(s->items);
 	free(s->list);
 	*s = (struct servers){0};

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The DNS servers that a resolver asks, in their order, and how they are. */
 #include "allowsync/config.h"
+#include "core/server_edns.h"
 #include "core/server_health.h"
 
 #include <stdbool.h>
@@ -13,6 +14,7 @@ enum { SERVERS_MAX = CONFIG_SERVERS_MAX };
 struct servers {
 	struct config_server *items;
 	struct server_health *healths;
+	struct server_edns *edns;
 	char **texts; /* "127.0.0.1", "[::1]:5353" */
 	size_t count;
 	size_t skipped; /* in resolv.conf, and not to be asked */
@@ -26,6 +28,6 @@ int servers_read(
 bool servers_all_rest(const struct servers *s, uint64_t skip);
 /* Those that gave a good answer within the last hour, as a mask. */
 uint64_t servers_heard_lately(const struct servers *s, uint64_t now_ms);
-/* How those servers are that both have. */
+/* How those servers are that both have, and how they are to be asked. */
 void servers_carry(struct servers *to, const struct servers *from);
 void servers_done(struct servers *s);

@@ -5,6 +5,7 @@
 
 #include "allowsync/config.h"
 #include "base/mem.h"
+#include "core/server_edns.h"
 #include "edge/loop.h"
 
 #include <ares.h>
@@ -24,7 +25,9 @@ enum {
 	TYPE_A = 1,
 	TYPE_AAAA = 28,
 	CLASS_IN = 1,
-	QUERY_MAX = 12 + NAME_TEXT_MAX + 2 + 4,
+	TYPE_OPT = 41,
+	OPT_SIZE = 11,
+	QUERY_MAX = 12 + NAME_TEXT_MAX + 2 + 4 + OPT_SIZE,
 	/* c-ares has no say in deadlines: ours always comes first. */
 	CARES_TIMEOUT_MS = 24 * 3600 * 1000,
 };
@@ -39,6 +42,8 @@ struct slot {
 	slot_fn fn;
 	void *userdata;
 	ares_channel channel;
+	bool edns;                   /* it takes answers longer than 512 bytes */
+	bool spoiled;                /* it may not any more: not to be used again */
 	struct config_server server; /* which the channel is set to; port 0: none yet */
 	struct loop_timer *timer;
 	struct watch *watches; /* UDP, then TCP beside it: a few at most */
@@ -124,6 +129,7 @@ static void end_with(struct slot *s, enum slot_outcome outcome, const uint8_t *m
 	memcpy(s->message, message, len);
 	s->result.message = s->message;
 	s->result.len = len;
+	s->spoiled = s->edns && !server_reply_judge(message, len).has_opt;
 }
 
 static enum slot_outcome outcome_of(int status)
@@ -131,6 +137,8 @@ static enum slot_outcome outcome_of(int status)
 	switch (status) {
 	case ARES_ECANCELLED:
 	case ARES_ETIMEOUT:
+	/* Since 1.28 a bare header ends the query; before it was passed over. */
+	case ARES_EBADRESP:
 		return SLOT_TIMEOUT;
 	case ARES_ECONNREFUSED:
 		return SLOT_UNREACHABLE;
@@ -157,6 +165,17 @@ static void on_answer(
 	ares_free_string(message);
 }
 
+static bool add_opt(ares_dns_record_t *query)
+{
+	ares_dns_rr_t *opt;
+
+	return ares_dns_record_rr_add(&opt, query, ARES_SECTION_ADDITIONAL, "", ARES_REC_TYPE_OPT,
+		       ARES_CLASS_IN, 0) == ARES_SUCCESS &&
+	       ares_dns_rr_set_u16(opt, ARES_RR_OPT_UDP_SIZE, SERVER_EDNS_SIZE) == ARES_SUCCESS &&
+	       ares_dns_rr_set_u8(opt, ARES_RR_OPT_VERSION, 0) == ARES_SUCCESS &&
+	       ares_dns_rr_set_u16(opt, ARES_RR_OPT_FLAGS, 0) == ARES_SUCCESS;
+}
+
 /* c-ares gives the query a random id of its own. */
 static bool send_query(struct slot *s, const char *name, enum family family)
 {
@@ -165,6 +184,7 @@ static bool send_query(struct slot *s, const char *name, enum family family)
 	bool done = ares_dns_record_create(&query, 0, ARES_FLAG_RD, ARES_OPCODE_QUERY,
 			    ARES_RCODE_NOERROR) == ARES_SUCCESS &&
 		    ares_dns_record_query_add(query, name, type, ARES_CLASS_IN) == ARES_SUCCESS &&
+		    (!s->edns || add_opt(query)) &&
 		    ares_send_dnsrec(s->channel, query, on_answer, s, NULL) == ARES_SUCCESS;
 
 	ares_dns_record_destroy(query);
@@ -192,8 +212,20 @@ static uint8_t *put16(uint8_t *at, unsigned v)
 	return at;
 }
 
+/* RFC 6891 section 6.1.2: the root, OPT, our size, no flags, no options. */
+static uint8_t *put_opt(uint8_t *at)
+{
+	*at++ = 0;
+	at = put16(at, TYPE_OPT);
+	at = put16(at, SERVER_EDNS_SIZE);
+	at = put16(at, 0);
+	at = put16(at, 0);
+	return put16(at, 0);
+}
+
 /* A query as bytes; 0 when the name is none. */
-static size_t encode_query(const char *name, enum family family, uint16_t id, uint8_t *ret)
+static size_t encode_query(
+	const char *name, enum family family, bool edns, uint16_t id, uint8_t *ret)
 {
 	uint8_t *at = ret;
 
@@ -202,8 +234,9 @@ static size_t encode_query(const char *name, enum family family, uint16_t id, ui
 	at = put16(at, id);
 	at = put16(at, 0x0100); /* RD */
 	at = put16(at, 1);
-	for (unsigned i = 0; i < 3; i++)
-		at = put16(at, 0);
+	at = put16(at, 0);
+	at = put16(at, 0);
+	at = put16(at, edns);
 	while (*name) {
 		size_t len = strcspn(name, ".");
 
@@ -217,6 +250,8 @@ static size_t encode_query(const char *name, enum family family, uint16_t id, ui
 	*at++ = 0;
 	at = put16(at, family == FAMILY_V4 ? TYPE_A : TYPE_AAAA);
 	at = put16(at, CLASS_IN);
+	if (edns)
+		at = put_opt(at);
 	return (size_t)(at - ret);
 }
 
@@ -229,7 +264,7 @@ static bool send_query(struct slot *s, const char *name, enum family family)
 
 	if (getrandom(&id, sizeof(id), 0) != sizeof(id))
 		return false;
-	size_t len = encode_query(name, family, id, query);
+	size_t len = encode_query(name, family, s->edns, id, query);
 	if (len == 0)
 		return false;
 	ares_send(s->channel, query, (int)len, on_answer, s);
@@ -288,37 +323,9 @@ static bool use_server(struct slot *s, const struct config_server *server)
 	return false;
 }
 
-bool slot_can_ask(struct slot *s, const struct config_server *server)
-{
-	assert(!s->busy);
-	return use_server(s, server);
-}
-
-void slot_ask(struct slot *s, const struct config_server *server, const char *name,
-	enum family family, uint32_t timeout_ms)
-{
-	assert(!s->busy);
-	s->busy = true;
-	s->ended = false;
-	s->result = (struct slot_result){0};
-	if (!(use_server(s, server) && send_query(s, name, family)) && !s->ended)
-		end_with(s, SLOT_FAILED, NULL, 0);
-	/* What has failed at once is told from the loop as well. */
-	loop_timer_arm(s->timer, s->ended ? 0 : timeout_ms);
-}
-
-static void on_timer(void *userdata)
-{
-	struct slot *s = userdata;
-
-	if (!s->ended)
-		ares_cancel(s->channel);
-	settle(s);
-}
-
 /* Everything that c-ares would otherwise look up is given, so that neither resolv.conf nor the
  * environment (LOCALDOMAIN, RES_OPTIONS, HOSTALIASES) nor a hosts file has a word. */
-static int open_channel(struct slot *s)
+static int open_channel(struct slot *s, bool edns)
 {
 	struct in_addr nobody = {htonl(INADDR_LOOPBACK)}; /* replaced before the first question */
 	char lookups[] = "b", no_file[] = "/dev/null";
@@ -357,11 +364,61 @@ static int open_channel(struct slot *s)
 	o.qcache_max_ttl = 0;
 	mask |= ARES_OPT_QUERY_CACHE;
 #endif
+	/* Else answers over 512 bytes would be asked for again over TCP, or cut. */
+	if (edns) {
+		o.flags |= ARES_FLAG_EDNS;
+		o.ednspsz = SERVER_EDNS_SIZE;
+		mask |= ARES_OPT_EDNSPSZ;
+	}
 	int status = ares_init_options(&s->channel, &o, mask);
 	if (status != ARES_SUCCESS)
 		return status == ARES_ENOMEM ? -ENOMEM : -EIO;
 	ares_set_socket_configure_callback(s->channel, on_socket_made, s);
+	s->edns = edns;
+	s->spoiled = false;
+	s->server.port = 0;
 	return 0;
+}
+
+/* c-ares 1.18 asks again by itself, without EDNS, when FORMERR came; from then on the channel knows
+ * nothing of EDNS any more. There it is a flag of the channel, and not of the query. */
+static bool use_channel(struct slot *s, bool edns)
+{
+	if (s->channel && s->edns == edns && !s->spoiled)
+		return true;
+	if (s->channel)
+		ares_destroy(s->channel);
+	s->channel = NULL;
+	return open_channel(s, edns) == 0;
+}
+
+bool slot_can_ask(struct slot *s, const struct config_server *server)
+{
+	assert(!s->busy);
+	return use_channel(s, s->edns) && use_server(s, server);
+}
+
+void slot_ask(struct slot *s, const struct config_server *server, const char *name,
+	enum family family, bool edns, uint32_t timeout_ms)
+{
+	assert(!s->busy);
+	s->busy = true;
+	s->ended = false;
+	s->result = (struct slot_result){0};
+	if (!(use_channel(s, edns) && use_server(s, server) && send_query(s, name, family)) &&
+		!s->ended)
+		end_with(s, SLOT_FAILED, NULL, 0);
+	/* What has failed at once is told from the loop as well. */
+	loop_timer_arm(s->timer, s->ended ? 0 : timeout_ms);
+}
+
+static void on_timer(void *userdata)
+{
+	struct slot *s = userdata;
+
+	if (!s->ended)
+		ares_cancel(s->channel);
+	settle(s);
 }
 
 int slot_new(struct loop *l, slot_fn fn, void *userdata, struct slot **ret)
@@ -374,7 +431,7 @@ int slot_new(struct loop *l, slot_fn fn, void *userdata, struct slot **ret)
 	s->fn = fn;
 	s->userdata = userdata;
 	s->timer = loop_timer_new(l, on_timer, s);
-	int r = open_channel(s);
+	int r = open_channel(s, true);
 	if (r < 0) {
 		slot_free(s);
 		return r;

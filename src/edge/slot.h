@@ -14,8 +14,8 @@ struct loop;
 struct slot;
 
 enum slot_outcome {
-	SLOT_ANSWERED, /* a message with our id and our question came */
-	SLOT_TIMEOUT,
+	SLOT_ANSWERED,    /* a message with our id and our question came */
+	SLOT_TIMEOUT,     /* nothing came that answers it */
 	SLOT_UNREACHABLE, /* the network says that nobody is there */
 	SLOT_FAILED,      /* the name cannot be asked, or the library is at a loss */
 };
@@ -35,8 +35,10 @@ int slot_new(struct loop *l, slot_fn fn, void *userdata, struct slot **ret);
 bool slot_can_ask(struct slot *s, const struct config_server *server);
 /* Asks `server` for A or AAAA of `name`, which is absolute whatever it looks like. `fn` is called
  * once, from the loop and never from in here, `timeout_ms` from now at the latest; the way over TCP
- * after a truncated answer is included. Only when idle. */
+ * after a truncated answer is included. With `edns` answers up to SERVER_EDNS_SIZE come over UDP;
+ * an answer without an OPT record may be one that the library got when it asked once more without.
+ * Only when idle. */
 void slot_ask(struct slot *s, const struct config_server *server, const char *name,
-	enum family family, uint32_t timeout_ms);
+	enum family family, bool edns, uint32_t timeout_ms);
 /* A question under way ends without a call. Takes NULL; returns NULL. */
 struct slot *slot_free(struct slot *s);

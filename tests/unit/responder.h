@@ -16,11 +16,23 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { RESPONDER_NOTES_MAX = 4096, RESPONDER_MANY = 500 };
+enum { RESPONDER_NOTES_MAX = 4096, RESPONDER_MANY = 500, RESPONDER_THIRTY = 30 };
+
+/* What a server makes of EDNS. */
+enum responder_edns {
+	EDNS_PASSED_OVER, /* answers as if it was not there */
+	EDNS_SPOKEN,
+	EDNS_DROPPED, /* no answer to such questions */
+	EDNS_FORMERR,
+	EDNS_FORMERR_BARE, /* nothing but the header */
+	EDNS_NOTIMP,
+	EDNS_BADVERS,
+};
 
 struct responder_note {
 	uint16_t id, port;
 	bool tcp;
+	uint16_t edns; /* the size that the OPT record says; 0: without EDNS */
 	char name[256];
 };
 
@@ -29,6 +41,7 @@ struct responder_held {
 	socklen_t from_len;
 	uint16_t id;
 	uint16_t type;
+	uint16_t edns;
 	char name[256];
 };
 
@@ -37,6 +50,7 @@ struct responder {
 	int udp, tcp, conn;
 	struct loop_io *udp_io, *tcp_io, *conn_io;
 	uint16_t port;
+	enum responder_edns edns;
 	const char *mode; /* instead of the question's first label, when not NULL */
 	struct responder_note notes[RESPONDER_NOTES_MAX];
 	size_t note_count;
@@ -84,6 +98,8 @@ static inline bool responder_answer(
 		return false;
 	if (responder_is(mode, "many"))
 		count = RESPONDER_MANY;
+	if (responder_is(mode, "thirty"))
+		count = RESPONDER_THIRTY;
 	if (responder_is(mode, "many") && !tcp)
 		flags |= FLAGS_TC;
 	if (responder_is(mode, "servfail"))
@@ -106,6 +122,36 @@ static inline bool responder_answer(
 	return true;
 }
 
+/* What the server makes of EDNS in the question, to its finished answer. False: no answer. */
+static inline bool responder_edns(const struct responder *r, unsigned size, struct packet *p)
+{
+	static const uint8_t rcodes[] = {
+		[EDNS_FORMERR] = 1, [EDNS_FORMERR_BARE] = 1, [EDNS_NOTIMP] = 4, [EDNS_BADVERS] = 0};
+
+	if (!size || r->edns == EDNS_PASSED_OVER)
+		return true;
+	if (r->edns == EDNS_DROPPED)
+		return false;
+	if (r->edns != EDNS_SPOKEN) {
+		size_t end = 12;
+		while (p->bytes[end])
+			end += (size_t)p->bytes[end] + 1;
+		p->len = r->edns == EDNS_FORMERR_BARE ? 12 : end + 5;
+		p->bytes[3] = (uint8_t)((p->bytes[3] & 0xf0) | rcodes[r->edns]);
+		memset(p->bytes + 6, 0, 6);
+		p->bytes[5] = r->edns != EDNS_FORMERR_BARE;
+	}
+	if (r->edns == EDNS_SPOKEN || r->edns == EDNS_BADVERS) {
+		packet_count(p, SECTION_ADDITIONAL);
+		packet_u8(p, 0);
+		packet_u16(p, 41);
+		packet_u16(p, 1232);
+		packet_u32(p, r->edns == EDNS_BADVERS ? 1u << 24 : 0);
+		packet_u16(p, 0);
+	}
+	return true;
+}
+
 /* Notes the question; false when it is none. */
 static inline bool responder_read(struct responder *r, const uint8_t *b, size_t len, uint16_t port,
 	bool tcp, struct responder_held *ret)
@@ -124,10 +170,15 @@ static inline bool responder_read(struct responder *r, const uint8_t *b, size_t 
 	ret->name[used] = '\0';
 	ret->id = (uint16_t)(b[0] << 8 | b[1]);
 	ret->type = (uint16_t)(b[at + 1] << 8 | b[at + 2]);
+	at += 5;
+	ret->edns = 0;
+	if (len >= at + 11 && b[11] == 1 && b[at + 2] == 41)
+		ret->edns = (uint16_t)(b[at + 3] << 8 | b[at + 4]);
 	struct responder_note *n = &r->notes[r->note_count++];
 	n->id = ret->id;
 	n->port = port;
 	n->tcp = tcp;
+	n->edns = ret->edns;
 	memcpy(n->name, ret->name, sizeof(n->name));
 	return true;
 }
@@ -145,7 +196,8 @@ static inline void responder_send(
 {
 	static struct packet p;
 
-	if (responder_answer(mode, q->name, q->type, q->id, false, &p))
+	if (responder_answer(mode, q->name, q->type, q->id, false, &p) &&
+		responder_edns(r, q->edns, &p))
 		responder_check(sendto(r->udp, p.bytes, p.len, 0, (const void *)&q->from,
 					q->from_len) == (ssize_t)p.len ||
 					errno == ECONNREFUSED,
@@ -207,7 +259,8 @@ static inline void responder_on_conn(void *userdata, int fd, unsigned events)
 	ssize_t len = recv(fd, b, sizeof(b), MSG_DONTWAIT);
 
 	if (len > 2 && responder_read(r, b + 2, (size_t)len - 2, 0, true, &q) &&
-		responder_answer(r->mode ? r->mode : q.name, q.name, q.type, q.id, true, &p)) {
+		responder_answer(r->mode ? r->mode : q.name, q.name, q.type, q.id, true, &p) &&
+		responder_edns(r, q.edns, &p)) {
 		uint8_t size[2] = {(uint8_t)(p.len >> 8), (uint8_t)p.len};
 
 		responder_check(send(fd, size, 2, MSG_MORE) == 2, "send");
