@@ -50,7 +50,8 @@ static void ask(struct engine *e, const struct name_family *f)
 
 	q->name = xstrdup(f->name->text);
 	q->family = f->family;
-	q->breadth = e->world->config->resolver.add_up ? RESOLVER_EVERY : RESOLVER_FIRST;
+	q->breadth = e->world->config->resolver.add_up || names_asks_every(f) ? RESOLVER_EVERY
+									      : RESOLVER_FIRST;
 	q->next = e->questions;
 	q->back = &e->questions;
 	if (q->next)

@@ -62,9 +62,6 @@ void engine_take_resolver(struct engine *e, struct resolver *r);
 /* From now on, when resolv.conf names other servers and the configuration none, there is another
  * resolver, which is asked everything that is under way. */
 void engine_watch_resolv_conf(struct engine *e);
-/* Does what one server says hold for all that were heard within the hour? It is the only one, or
- * the others were not. */
-bool engine_has_one_voice(const struct engine *e);
 /* One question is over. */
 void engine_forget_question(struct question *q);
 /* A resolver_reply_fn: from the answer to the wanted sets. */

@@ -13,19 +13,6 @@ int engine_open_resolver(struct engine *e, const struct config *c, struct resolv
 	return resolver_new(e->loop, &c->resolver, e->options.resolv_conf, engine_on_reply, e, ret);
 }
 
-bool engine_has_one_voice(const struct engine *e)
-{
-	size_t count = resolver_server_count(e->resolver), heard = 0;
-	struct resolver_server s;
-
-	for (size_t i = 0; i < count; i++) {
-		resolver_server(e->resolver, i, &s);
-		heard += server_health_answered_lately(
-			&(struct server_health){.good_ms = s.good_ms}, loop_now_ms());
-	}
-	return count == 1 || heard == 1;
-}
-
 static void tell(struct engine *e, int priority, const char *message)
 {
 	engine_emit(e, &(struct event){
