@@ -18,6 +18,7 @@ enum answer_outcome {
 	ANSWER_SCREENED, /* every address was refused (core/screen.h): a failure, never a negative
 			  */
 };
+#define ANSWER_OUTCOME_COUNT (ANSWER_SCREENED + 1)
 
 enum {
 	ANSWER_ADDRESSES_MAX = 512, /* more is ANSWER_MALFORMED, never cut silently */

@@ -45,9 +45,23 @@ static uint64_t clamped_ms(const struct config_bounds *b, uint32_t ttl_s)
 
 static uint64_t retry_ms(struct names *n, const struct name_family *f)
 {
-	uint64_t least_ms = backoff_least_ms(f->outcome, f->alike);
+	unsigned nth = f->failed[f->outcome];
+	uint64_t least_ms = backoff_least_ms(f->outcome, nth);
 
-	return least_ms + draw(n) % (backoff_most_ms(f->outcome, f->alike) - least_ms + 1);
+	return least_ms + draw(n) % (backoff_most_ms(f->outcome, nth) - least_ms + 1);
+}
+
+static void note_failure(struct name_family *f)
+{
+	f->failures++;
+	if (f->failed[f->outcome] < UINT8_MAX)
+		f->failed[f->outcome]++;
+}
+
+static void note_no_failure(struct name_family *f)
+{
+	f->failures = 0;
+	memset(f->failed, 0, sizeof(f->failed));
 }
 
 void names_init(struct names *n, uint64_t seed)
@@ -272,7 +286,7 @@ static void apply_addresses(struct names *n, struct name_family *f, const struct
 	f->whole = f->whole || !a->partial;
 	f->answered_ms = now_ms;
 	f->ttl_s = a->ttl_s;
-	f->failures = 0;
+	note_no_failure(f);
 	f->negatives = NEGATIVES_NULL;
 }
 
@@ -283,7 +297,7 @@ static uint64_t apply_denial(struct names *n, struct name_family *f, const struc
 	uint32_t ttl_s = negatives_ttl_s(a->ttl_s, f->name->bounds.refresh_min_s);
 	bool counts = a->outcome != ANSWER_OK && a->of_all && !a->partial;
 
-	f->failures = 0;
+	note_no_failure(f);
 	if (counts && negatives_note(&f->negatives, ttl_s, f->sent_ms, now_ms)) {
 		lifetimes_deny(f, f->negatives.first_ms, now_ms, changes);
 		set_leave(n, f);
@@ -319,7 +333,6 @@ void names_apply(struct names *n, struct name_family *f, const struct answer *a,
 		outcome = ANSWER_NODATA;
 	f->in_flight = f->ask_again = false;
 	f->asked = true;
-	f->alike = outcome == f->outcome ? f->alike + 1 : 1;
 	f->asked_ms = now_ms;
 	f->outcome = outcome;
 	if (server)
@@ -334,7 +347,7 @@ void names_apply(struct names *n, struct name_family *f, const struct answer *a,
 		delay_ms = with_jitter(n, apply_denial(n, f, a, now_ms, changes));
 		break;
 	default:
-		f->failures++;
+		note_failure(f);
 		delay_ms = retry_ms(n, f);
 		break;
 	}

@@ -46,8 +46,9 @@ struct name_family {
 	 * other family has no OK answer either. */
 	uint64_t failing_since_ms;
 	unsigned failures; /* in a row, without any answer */
-	unsigned alike;    /* outcomes like the last one in a row: what the back-off rests on */
-	uint32_t ttl_s;    /* of the last OK answer */
+	/* The same by kind, 255 at most: what the back-off rests on. */
+	uint8_t failed[ANSWER_OUTCOME_COUNT];
+	uint32_t ttl_s; /* of the last OK answer */
 	/* Largest TTL of the running hour and of the one before: what the default linger rests on.
 	 */
 	uint32_t ttl_max_s, ttl_max_before_s;
