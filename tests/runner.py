@@ -197,6 +197,8 @@ def run_pytest(suite, words, extended, count):
                 bad = case.find("failure") if case.find("failure") is not None else case.find("error")
                 skip = case.find("skipped")
                 cases += 1
+                for p in case.iter("property"):
+                    print(f"{name}: {p.get('name')}: {p.get('value')}", flush=True)
                 if bad is not None:
                     failed += 1
                     logs = "\n".join(e.text or "" for tag in ("system-out", "system-err")
