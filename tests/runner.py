@@ -281,7 +281,8 @@ def main():
     only_py = all(w in python_names("netns", "service") for w in what)
     only_lint = all(w in ["lint"] + lint_checks() for w in what)
     builds = ["gcc", "asan"] if only_py else ["gcc"] if only_lint else list(BUILDS)
-    programs = ["src/allowsyncd", "src/allowsyncctl"] if only_py else []
+    programs = ["src/allowsyncd", "src/allowsyncctl", "tests/netns/forger",
+                "tests/netns/shared_channel"] if only_py else []
     built = [b for b in builds if make(b, count, programs)]
     for b in built if not only_py and not only_lint else []:
         n = run_c(b, selected, args.extended, count)
