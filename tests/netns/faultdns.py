@@ -14,7 +14,8 @@ Kinds; addresses are 45.x.y.i and 2a00:1::x:i, the same for a name whenever it i
   ok  ttl-N  ttltop (the top bit set)  unequal (TTLs 1, 60 and 3600 in one set)  many-N  rotate-N (N of
   them, others each time)  nth-I (only the I-th)  upper (owner in upper case)  dup (each address twice)
   chain-N (CNAMEs, TTLs 100, 99, ...)  backwards-N (the same, last record first)  cnameloop  selfloop
-  cut-N (chain without an end, nobody recursed)  cnamenx  cnamenodata  twocnames  oddcname
+  cut-N (chain without an end, nobody recursed)  cnamenx  cnamenodata  twocnames
+  oddcname-N (to a name with this byte)
   nodata  nodata-TTL  nodatabare (no SOA)  nx  nx-TTL  nxbare  referral  servfail  refused  notimp  formerr  formerrbare
   v4only  v6servfail  v6silent (A fine, AAAA not)
   stranger (with another name's address first)  strangeronly  private (10.0.0.1)  mixed (10.0.0.1 too)
@@ -24,7 +25,9 @@ Kinds; addresses are 45.x.y.i and 2a00:1::x:i, the same for a name whenever it i
   tc (truncated, whole over TCP)  tcclose  tchang  tcshort (over TCP: closed, silent, cut)
 """
 import argparse
+import copy
 import hashlib
+import ipaddress
 import json
 import os
 import re
@@ -49,6 +52,11 @@ def address(name, kind="A", i=1):
     if kind == "A":
         return f"45.{h[0]}.{h[1] & 0xFC | i >> 8}.{i & 255}"
     return f"2a00:1::{h[0] << 8 | h[1]:x}:{i:x}"
+
+
+def mapped(value):
+    """In IPv6, in hexadecimal: dnslib reads no other form."""
+    return str(ipaddress.IPv6Address(f"::ffff:{value}"))
 
 
 class Answer:
@@ -76,7 +84,7 @@ class Answer:
         if self.type == "A":
             data = A(value or address(self.name, "A", i))
         elif self.type == "AAAA":
-            data = AAAA(value and f"::ffff:{value}" or address(self.name, "AAAA", i))
+            data = AAAA(value and mapped(value) or address(self.name, "AAAA", i))
         else:
             return
         self.reply.add_answer(RR(owner, QTYPE.reverse[self.type], ttl=ttl, rdata=data))
@@ -94,7 +102,8 @@ class Answer:
 
     def forgery(self, **wrong):
         """A packet that no client may take."""
-        fake = self.query.reply()
+        # Of its own down to the question, which a reply shares with the query.
+        fake = copy.deepcopy(self.query).reply()
         fake.add_answer(RR(self.name, QTYPE.A, ttl=TTL, rdata=A("45.66.66.66")))
         fake.header.id ^= wrong.get("id", 0)
         fake.q.qname = wrong.get("name", fake.q.qname)
@@ -233,11 +242,11 @@ class Faults:
         a.cname(a.name, "two." + a.name)
         a.add(owner="one." + a.name)
 
-    def kind_oddcname(self, a):
+    def kind_oddcname(self, a, byte=ord("\n")):
         odd = "ab.example.org"
         a.cname(a.name, odd)
         a.add(owner=odd)
-        a.change = lambda data: data.replace(b"\2ab", b"\2a\n")
+        a.change = lambda data: data.replace(b"\2ab", b"\2a" + bytes([byte]))
 
     # --- none ---
 

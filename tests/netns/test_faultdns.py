@@ -89,6 +89,20 @@ def test_bytes_of_the_broken_kinds(node, dns):
     assert struct.unpack_from("!I", top, len(top) - 10)[0] == 0x80000005
 
 
+def test_forgeries_come_before_the_right_answer(node, dns):
+    s = node.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with s:
+        s.connect((SERVER, 53))
+        s.settimeout(5)
+        query = DNSRecord.question("forged.example.test")
+        s.send(query.pack())
+        first, second, third = (DNSRecord.parse(s.recv(512)) for _ in range(3))
+    assert first.header.id != query.header.id and first.q == query.q
+    assert second.header.id == query.header.id and second.q != query.q
+    assert third.header.id == query.header.id and third.q == query.q
+    assert records(third)[0][3] == address("forged.example.test") != records(first)[0][3]
+
+
 def test_truncated_answers_are_whole_over_tcp(node, dns):
     for name, count in (("many-500.example.test", 500), ("tc.example.test", 1)):
         reply = ask(node, name)
