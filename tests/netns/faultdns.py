@@ -8,7 +8,8 @@ The first label of a question is the kind of answer it gets ("servfail.example.t
 behind hyphens ("slow-300", "many-500"). Any other name gets the default kind, "ok". Standard input
 takes orders, each confirmed by a line "ok": `set NAME KIND` (for NAME, or for `*`: every name, before
 its first label is looked at), `set NAME A|AAAA KIND` (for one type), `clear`. Each question is a JSON
-line in the log: t (monotonic seconds), server, name, type, id, port (the client's), tcp.
+line in the log: t (monotonic seconds), server, name, type, id, port (the client's), tcp, edns (the size
+that the client takes, 0 without EDNS).
 
 Kinds; addresses are 45.x.y.i and 2a00:1::x:i, the same for a name whenever it is asked:
   ok  ttl-N  ttltop (the top bit set)  unequal (TTLs 1, 60 and 3600 in one set)  many-N  rotate-N (N of
@@ -22,6 +23,8 @@ Kinds; addresses are 45.x.y.i and 2a00:1::x:i, the same for a name whenever it i
   silent  slow-MS  lost-N (silent N times, then fine)  garbage  short  question (QR clear)  cutrr
   badlen (an address of 5 bytes)  wrongid  wrongname  wrongtype  wrongport  forged (wrong id and wrong
   name first, then right)  late-MS (a forgery at once, the truth later)
+  noedns (answers as if there were none)  ednsformerr  ednsbare  ednsnotimp  ednsbadvers  ednssilent
+  (to questions with EDNS; fine without)
   tc (truncated, whole over TCP)  tcclose  tchang  tcshort (over TCP: closed, silent, cut)
 """
 import argparse
@@ -38,7 +41,7 @@ import sys
 import threading
 import time
 
-from dnslib import AAAA, CNAME, NS, QTYPE, RCODE, RD, RR, SOA, A, DNSRecord
+from dnslib import AAAA, CNAME, EDNS0, NS, QTYPE, RCODE, RD, RR, SOA, A, DNSRecord
 
 UDP_MAX = 1232
 TTL = 5
@@ -67,6 +70,10 @@ class Answer:
         self.reply = query.reply()
         self.name = str(query.q.qname)
         self.type = QTYPE[query.q.qtype]
+        # What the client takes over UDP, by EDNS; 0 without.
+        self.edns = next((r.rclass for r in query.ar if r.rtype == QTYPE.OPT), 0)
+        if self.edns:
+            self.reply.add_ar(EDNS0(udp_len=UDP_MAX))
         self.before = []  # packets sent at once, ahead of the reply
         self.delay = 0.0
         self.silent = False
@@ -356,11 +363,37 @@ class Faults:
         a.reply.header.qr = 0
 
     def kind_cutrr(self, a):
+        a.reply.ar.clear()
         a.add()
         a.change = lambda data: data[:-3]
 
     def kind_badlen(self, a):
         a.reply.add_answer(RR(a.name, a.query.q.qtype, ttl=TTL, rdata=RD(b"\x2d\0\0\1\0")))
+
+    # --- EDNS ---
+
+    def kind_noedns(self, a):
+        a.add()
+        a.reply.ar.clear()
+
+    def refuse_edns(self, a, kind):
+        a.reply.ar.clear()
+        (kind if a.edns else self.kind_ok)(a)
+
+    def kind_ednsformerr(self, a):
+        self.refuse_edns(a, self.kind_formerr)
+
+    def kind_ednsbare(self, a):
+        self.refuse_edns(a, self.kind_formerrbare)
+
+    def kind_ednsnotimp(self, a):
+        self.refuse_edns(a, self.kind_notimp)
+
+    def kind_ednssilent(self, a):
+        self.refuse_edns(a, self.kind_silent)
+
+    def kind_ednsbadvers(self, a):
+        self.refuse_edns(a, lambda a: a.reply.add_ar(EDNS0(udp_len=UDP_MAX, ext_rcode=1)))
 
     # --- TCP ---
 
@@ -409,12 +442,13 @@ class Server:
             print(f"faultdns: {client}: {e!r}", file=sys.stderr, flush=True)
             return None
         self.log({"t": time.monotonic(), "server": self.where, "name": a.name.rstrip("."),
-                  "type": a.type, "id": query.header.id, "port": client[1], "tcp": tcp})
+                  "type": a.type, "id": query.header.id, "port": client[1], "tcp": tcp,
+                  "edns": a.edns})
         return a
 
     def pack(self, a):
         data = a.reply.pack()
-        if not a.tcp and (a.truncate or len(data) > UDP_MAX):
+        if not a.tcp and (a.truncate or len(data) > min(max(a.edns, 512), UDP_MAX)):
             empty = a.query.reply()
             empty.header.tc = 1
             data = empty.pack()

@@ -13,7 +13,7 @@ from faultdns import FaultDns, address
 from lab import Lab
 from recipes import ADDR4, ADDR6, becomes, name_of, resolve, status
 
-SERVER = "45.53.0.54"
+SERVER, NAME = "45.53.0.54", "a.example.com"
 WELL = "ttl-3600"
 STRANGER = "45.66.66.66"  # who comes in another's name
 
@@ -200,26 +200,61 @@ def test_the_daemon_is_healthy_after_all_of_it(setting):
     assert STRANGER not in setting.daemon.log()
 
 
-def test_no_byte_of_an_answer_reaches_the_journal_as_it_is(make_lab):
-    """A CNAME to a name with each byte there is: those of names are followed, any other is refused."""
-    lab = make_lab(ruleset=recipes.table(f"s {ADDR4}"), cache=False)
-    dns = FaultDns(lab.internet, lab.directory, SERVER, default=WELL)
-    daemon = lab.daemon(recipes.resolver(server=SERVER, timeout="5s") + recipes.vendors("acme")
-                        + recipes.sets("s acme"))
-    names = [f"b{byte}.example.com" for byte in range(256)]
-    for byte, name in enumerate(names):
-        dns.set(name, f"oddcname-{byte}")
-    daemon.profile("acme", recipes.profile({"name": names}))
-    try:
+@pytest.fixture
+def fresh(make_lab):
+    """fresh(kind, names, resolver keys) -> lab, server, daemon that has asked it for all names. The
+    server is of that kind from the start, to whoever asks."""
+    servers = []
+
+    def make(kind, names, **kw):
+        lab = make_lab(ruleset=recipes.table(f"four {ADDR4}", f"six {ADDR6}"), cache=False)
+        servers.append(FaultDns(lab.internet, lab.directory, SERVER, default=kind))
+        daemon = lab.daemon(recipes.resolver(server=SERVER, **kw) + recipes.vendors("acme")
+                            + recipes.sets("four acme", "six acme"))
+        daemon.profile("acme", recipes.profile({"name": names}))
         daemon.start()
         resolve(daemon)
-        letters = {i for i in range(256) if re.fullmatch(r"[A-Za-z0-9_-]", chr(i))}
-        assert set(lab.elements("s")) == {address(names[i]) for i in letters}
-        for byte, name in enumerate(names):
-            shown = name_of(daemon, name)["ipv4"]
-            assert shown["outcome"] == ("ok" if byte in letters else "malformed"), (byte, shown)
-        messages = [e["MESSAGE"] for e in daemon.entries()]
-        assert all(isinstance(m, str) and m.isprintable() for m in messages)
-        assert len(daemon.events("name-never")) == 256 - len(letters)
-    finally:
-        dns.close()
+        return lab, servers[0], daemon
+
+    yield make
+    for s in servers:
+        s.close()
+
+
+@pytest.mark.parametrize("kind", ["noedns", "ednsformerr", "ednsbare", "ednsnotimp", "ednsbadvers",
+                                  "ednssilent"])
+def test_a_server_without_edns_is_asked_without(fresh, kind):
+    lab, dns, daemon = fresh(kind, [NAME], timeout="500ms", tries=2)
+    becomes(lambda: set(lab.elements("four")) == {address(NAME)}
+            and set(lab.elements("six")) == {address(NAME, "AAAA")}, "its answers")
+    assert dns.questions(NAME)[0]["edns"] == 1232
+    resolve(daemon)
+
+    def is_asked_without():
+        before = len(dns.questions(NAME))
+        resolve(daemon)
+        return not any(q["edns"] for q in dns.questions(NAME)[before:])
+
+    becomes(is_asked_without, "known of the server")
+    assert name_of(daemon, NAME)["state"] == "ok" and status(daemon)["state"] == "healthy"
+
+
+def test_what_fits_into_1232_bytes_comes_over_udp(fresh):
+    lab, dns, daemon = fresh("many-60", [NAME])
+    assert set(lab.elements("four")) == {address(NAME, "A", i) for i in range(1, 61)}
+    assert {(q["tcp"], q["edns"]) for q in dns.questions(NAME, "A")} == {(False, 1232)}
+    assert any(q["tcp"] for q in dns.questions(NAME, "AAAA")), "which are larger"
+
+
+def test_no_byte_of_an_answer_reaches_the_journal_as_it_is(fresh):
+    """A CNAME to a name with each byte there is: those of names are followed, any other is refused."""
+    names = [f"oddcname-{byte}.example.com" for byte in range(256)]
+    lab, _, daemon = fresh(WELL, names, timeout="5s")
+    letters = {i for i in range(256) if re.fullmatch(r"[A-Za-z0-9_-]", chr(i))}
+    assert set(lab.elements("four")) == {address(names[i]) for i in letters}
+    for byte, name in enumerate(names):
+        shown = name_of(daemon, name)["ipv4"]
+        assert shown["outcome"] == ("ok" if byte in letters else "malformed"), (byte, shown)
+    messages = [e["MESSAGE"] for e in daemon.entries()]
+    assert all(isinstance(m, str) and m.isprintable() for m in messages)
+    assert len(daemon.events("name-never")) == 256 - len(letters)
