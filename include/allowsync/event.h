@@ -10,6 +10,8 @@ enum event_kind {
 	EVENT_STARTED,
 	EVENT_STOPPED,
 	EVENT_CHANGED,        /* elements of one set, for one owner */
+	EVENT_ROTATING,       /* a name does so often: it is summed up by the hour from now on */
+	EVENT_SUMMARY,        /* what came together; the changes themselves are in `changes` */
 	EVENT_RELOADED,       /* new configuration in force */
 	EVENT_RELOAD_REFUSED, /* the old one stays */
 	EVENT_CONFIG_BROKEN,  /* at start: nothing to run */
@@ -47,6 +49,7 @@ struct event {
 	const char *vendor, *endpoint, *name;
 	const char *set;             /* "inet filter voip4" */
 	const char *added, *removed; /* elements in nft's syntax, separated by ", " */
+	const char *changes;         /* of a summary, as in core/rotation.h */
 	uint32_t ttl_s;
 	/* "answer", "linger", "denied", "reload", "release", "refill", "reshaped", ... */
 	const char *reason;

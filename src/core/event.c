@@ -9,6 +9,8 @@ static const struct {
 	[EVENT_STARTED] = {"started", "524a35d99af545ec80ae1d493f015e82"},
 	[EVENT_STOPPED] = {"stopped", "2ecd8320dcdb430ba63924e9251e2eb9"},
 	[EVENT_CHANGED] = {"changed", "6c47b6ddc0f84ec1bda2cd39791f9c47"},
+	[EVENT_ROTATING] = {"rotating", "4744946ae48b4618beb6892fc138de61"},
+	[EVENT_SUMMARY] = {"summary", "0afe403124a349a0a913631c0d13b45e"},
 	[EVENT_RELOADED] = {"reloaded", "79941b9c99f947b79832b04d2858ab47"},
 	[EVENT_RELOAD_REFUSED] = {"reload-refused", "ae811650b2a948ccb59c31bffd985ba1"},
 	[EVENT_CONFIG_BROKEN] = {"config-broken", "6793d9a79bd1459d815bcc69908a3f8b"},
