@@ -27,7 +27,8 @@ void engine_emit(void *engine, const struct event *event)
 	struct engine *e = engine;
 	struct subscription *next;
 
-	journal_send(e->journal, event);
+	if (event->kind != EVENT_CHANGED || !summaries_take(&e->summaries, event, loop_now_ms()))
+		journal_send(e->journal, event);
 	e->news = true;
 	for (struct subscription *s = e->subscriptions; s; s = next) {
 		next = s->next; /* a subscriber may leave from its callback */
@@ -169,6 +170,7 @@ void engine_turn(void *userdata)
 	name_changes_done(&expired);
 	sync_turn(&e->sync, e->world, now_ms);
 	look_at_effect(e, now_ms);
+	summaries_turn(&e->summaries, e->world->config->digest, now_ms);
 	tell_status(e, now_ms);
 	saved_turn(&e->saved, e->world, now_ms);
 
@@ -181,6 +183,8 @@ void engine_turn(void *userdata)
 		next = e->status_ms;
 	if (saved_next_ms(&e->saved) < next)
 		next = saved_next_ms(&e->saved);
+	if (summaries_next_ms(&e->summaries) < next)
+		next = summaries_next_ms(&e->summaries);
 	now_ms = loop_now_ms();
 	if (next != UINT64_MAX)
 		loop_timer_arm(e->timer, next > now_ms ? next - now_ms : 0);
@@ -192,6 +196,7 @@ int engine_run(struct engine *e)
 
 	service_stopping();
 	saved_flush(&e->saved, e->world, loop_now_ms());
+	summaries_flush(&e->summaries, e->world->config->digest, loop_now_ms());
 	engine_emit(e, &(struct event){
 			       .kind = EVENT_STOPPED,
 			       .priority = LOG_INFO,

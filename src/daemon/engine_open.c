@@ -112,6 +112,8 @@ static int engine_open(struct engine *e)
 	e->sync.emit = engine_emit;
 	e->sync.userdata = e;
 	saved_init(&e->saved, e->options.state, engine_emit, e);
+	e->summaries.emit = engine_emit;
+	e->summaries.userdata = e;
 	e->timer = loop_timer_new(e->loop, on_timer, e);
 	e->sigterm = loop_signal_new(e->loop, SIGTERM, on_stop, e);
 	e->sigint = loop_signal_new(e->loop, SIGINT, on_stop, e);
@@ -179,6 +181,7 @@ struct engine *engine_free(struct engine *e)
 	world_free(e->world);
 	history_done(&e->history);
 	saved_done(&e->saved);
+	summaries_done(&e->summaries);
 	journal_free(e->journal);
 	free(e->status);
 	free(e);

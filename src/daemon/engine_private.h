@@ -4,6 +4,7 @@
 #include "core/screen.h"
 #include "daemon/engine.h"
 #include "daemon/saved.h"
+#include "daemon/summaries.h"
 #include "daemon/sync.h"
 #include "daemon/waits.h"
 #include "daemon/watch.h"
@@ -46,6 +47,7 @@ struct engine {
 	struct subscription *subscriptions;
 	struct waits waits;
 	struct saved saved;
+	struct summaries summaries;
 	struct question *questions;
 	uint64_t started_ms;
 	bool ready;

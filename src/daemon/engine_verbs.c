@@ -104,12 +104,14 @@ bool engine_reload(struct engine *e, struct diag_list *diags)
 	}
 	uint64_t now_ms = loop_now_ms();
 	struct world *old = e->world;
+	summaries_flush(&e->summaries, old->config->digest, now_ms);
 	e->world = world_new(config, old->names.random_state, now_ms);
 	world_carry_over(e->world, old, now_ms);
 	refresh_ask_refused(e->world, now_ms); /* it may be allowed now */
 	resolver_carry(resolver, e->resolver);
 	engine_take_resolver(e, resolver);
 	sync_turn(&e->sync, e->world, now_ms);
+	summaries_flush(&e->summaries, config->digest, now_ms);
 	world_free(old);
 	e->effect_ms = now_ms;
 	waits_end_all(&e->waits);

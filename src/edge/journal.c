@@ -122,6 +122,7 @@ void journal_send(struct journal *j, const struct event *e)
 		entry_add(&x, "ALLOWSYNC_SET", e->set);
 		entry_add(&x, "ALLOWSYNC_ADDED", e->added);
 		entry_add(&x, "ALLOWSYNC_REMOVED", e->removed);
+		entry_add(&x, "ALLOWSYNC_CHANGES", e->changes);
 		if (e->ttl_s)
 			entry_add_number(&x, "ALLOWSYNC_TTL", e->ttl_s);
 		entry_add(&x, "ALLOWSYNC_REASON", e->reason);

@@ -13,7 +13,8 @@ that the client takes, 0 without EDNS).
 
 Kinds; addresses are 45.x.y.i and 2a00:1::x:i, the same for a name whenever it is asked:
   ok  ttl-N  ttltop (the top bit set)  unequal (TTLs 1, 60 and 3600 in one set)  many-N  rotate-N (N of
-  them, others each time)  nth-I (only the I-th)  upper (owner in upper case)  dup (each address twice)
+  them, others each time, TTL 1)  rotate-N-TTL  nth-I (only the I-th)  upper (owner in upper case)
+  dup (each address twice)
   chain-N (CNAMEs, TTLs 100, 99, ...)  backwards-N (the same, last record first)  cnameloop  selfloop
   cut-N (chain without an end, nobody recursed)  cnamenx  cnamenodata  twocnames
   oddcname-N (to a name with this byte)
@@ -200,10 +201,10 @@ class Faults:
         for i in range(1, n + 1):
             a.add(i, ttl=60)
 
-    def kind_rotate(self, a, n):
+    def kind_rotate(self, a, n, ttl=1):
         turn = self.count(a)
         for i in range(n):
-            a.add((turn * n + i) % 1000 + 1, ttl=1)
+            a.add((turn * n + i) % 1000 + 1, ttl=ttl)
 
     def kind_nth(self, a, i):
         a.add(i)

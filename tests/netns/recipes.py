@@ -125,15 +125,31 @@ def becomes(predicate, what, timeout=20):
     return wait_until(predicate, timeout, what)
 
 
-def replay(entries, start=None):
-    """The content of each set that `changed` entries come to: {"inet filter x": {elements}}."""
-    content = {k: set(v) for k, v in (start or {}).items()}
+def changes_of(entries):
+    """[(set, generation, when, added, removed)...] of `changed` entries and of summaries, in the
+    order in which they came about. `when` (UTC) is None for the former: the entry has its own."""
+    out = []
     for e in entries:
-        if e.get("ALLOWSYNC_EVENT") != "changed":
-            continue
-        elements = content.setdefault(e["ALLOWSYNC_SET"], set())
-        added, removed = (set(filter(None, e.get(f"ALLOWSYNC_{k}", "").split(", ")))
-                          for k in ("ADDED", "REMOVED"))
+        if e.get("ALLOWSYNC_EVENT") == "changed":
+            added, removed = (set(filter(None, e.get(f"ALLOWSYNC_{k}", "").split(", ")))
+                              for k in ("ADDED", "REMOVED"))
+            out.append((e["ALLOWSYNC_SET"], int(e.get("ALLOWSYNC_GENERATION", 0)), None, added,
+                        removed))
+        elif e.get("ALLOWSYNC_EVENT") == "summary":
+            for one in e["ALLOWSYNC_CHANGES"].split("; "):
+                m = re.fullmatch(r"(\S+) (\d+)(?: \+(.*?))?(?: -(.*))?", one)
+                out.append((e["ALLOWSYNC_SET"], int(m[2]), m[1],
+                            *(set(m[i].split(", ")) if m[i] else set() for i in (3, 4))))
+    if any(when for _, _, when, _, _ in out):
+        out.sort(key=lambda change: change[1])
+    return out
+
+
+def replay(entries, start=None):
+    """The content of each set that the entries come to: {"inet filter x": {elements}}."""
+    content = {k: set(v) for k, v in (start or {}).items()}
+    for name, _, _, added, removed in changes_of(entries):
+        elements = content.setdefault(name, set())
         elements -= removed
         elements |= added
     return content
