@@ -21,6 +21,8 @@ enum event_kind {
 	EVENT_NAME_GONE,      /* one that DNS denies for certain: its addresses leave */
 	EVENT_NAME_STALE,     /* one that stopped long ago (stale-max), and is still allowed */
 	EVENT_NAME_NEVER,     /* a name that has never resolved: a note */
+	EVENT_DNS_SILENT,     /* no server answers, whatever the name */
+	EVENT_DNS_ANSWERS,    /* one does again */
 	EVENT_ANSWER_REFUSED, /* an answer that is not used */
 	EVENT_SET_DEGRADED,   /* missing, unusable, full */
 	EVENT_SET_RECOVERED,

@@ -20,6 +20,8 @@ static const struct {
 	[EVENT_NAME_GONE] = {"name-gone", "cc88263dc0f54af9b5915ea9d45a4e66"},
 	[EVENT_NAME_STALE] = {"name-stale", "7205d174b7a84bd69264e7fa23452367"},
 	[EVENT_NAME_NEVER] = {"name-never", "03be9cda42624611a7a1f8895252ebe3"},
+	[EVENT_DNS_SILENT] = {"dns-silent", "69ffefc6d296495f911e512bce68531a"},
+	[EVENT_DNS_ANSWERS] = {"dns-answers", "8c05a876abf741c2945f4fefd8f208fc"},
 	[EVENT_ANSWER_REFUSED] = {"answer-refused", "3234b2d1bd9041c6b522edf381d06694"},
 	[EVENT_SET_DEGRADED] = {"set-degraded", "8cd74a56434f44fbbba25cbc643b8ffb"},
 	[EVENT_SET_RECOVERED] = {"set-recovered", "d4f6b952a37344ad9ddaf70891f99fe1"},

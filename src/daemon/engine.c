@@ -14,6 +14,7 @@
 #include "daemon/engine_private.h"
 #include "daemon/health.h"
 #include "daemon/refresh.h"
+#include "daemon/silence.h"
 #include "edge/journal.h"
 #include "edge/loop.h"
 #include "edge/service.h"
@@ -73,7 +74,9 @@ static void apply_answer(
 	refresh_on_answer(e->world, f);
 	name_changes_done(&changes);
 	health_tell_screening(&e->sync, e->world, f, a, &screening);
-	health_tell(&e->sync, e->world, f, a, loop_now_ms());
+	if (!silence_on_outcome(&e->outage, &e->sync, e->world, f, a,
+		    resolver_server_list(e->resolver), loop_now_ms()))
+		health_tell(&e->sync, e->world, f, a, loop_now_ms());
 	health_tell_stale(&e->sync, e->world, f, loop_now_ms());
 }
 

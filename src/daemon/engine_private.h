@@ -1,6 +1,7 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the files of the engine share. */
+#include "core/outage.h"
 #include "core/screen.h"
 #include "daemon/engine.h"
 #include "daemon/saved.h"
@@ -48,6 +49,7 @@ struct engine {
 	struct waits waits;
 	struct saved saved;
 	struct summaries summaries;
+	struct outage outage;
 	struct question *questions;
 	uint64_t started_ms;
 	bool ready;

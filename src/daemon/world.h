@@ -19,6 +19,7 @@ struct name_feeds {
 	struct owner **owners;
 	size_t count, capacity;
 	enum name_health reported;         /* what the journal was last told */
+	bool kept_back;                    /* its silence may be everybody's (daemon/silence.h) */
 	bool gone, stale[FAMILY_COUNT];    /* so it was told */
 	const char *refused[FAMILY_COUNT]; /* why addresses of its answers are not used, as it was
 					    * told; static text; NULL: all are */
