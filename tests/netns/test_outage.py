@@ -10,7 +10,7 @@ from faultdns import FaultDns, address
 from lab import DNS4
 from recipes import ADDR4, becomes, name_of, resolve, turn
 from test_reload_gap import CHAIN, DECLARATIONS, SENT_MIN, report
-from traffic import ALLOWED, NEW, Traffic, lost, table
+from traffic import ALLOWED, NEW, Traffic, lost, table, wait_sent
 
 NAMES = [f"n{i}.example.com" for i in range(20)]
 TRIES = 1
@@ -96,6 +96,8 @@ def test_an_hour_without_dns_costs_no_packet_and_two_entries(router):
     assert daemon.ctl("status").returncode == 1
     assert {n: set(lab.elements(n)) for n in before} == before
 
+    wait_sent(traffic, "", SENT_MIN)
+
     lab.dns.resume()
     daemon.jump(LONGEST_S + 1)
     becomes(lambda: daemon.events("dns-answers"), "the end is said")
@@ -104,7 +106,6 @@ def test_an_hour_without_dns_costs_no_packet_and_two_entries(router):
     assert daemon.ctl("status").returncode == 0
     counts, echoes = traffic.end()
     report("an hour without DNS", counts, echoes)
-    assert min(sent for sent, _ in counts.values()) >= SENT_MIN
     assert not any(lost(counts, "established").values()), table(counts)
     assert not any(lost(counts, "new").values()), table(counts)
     assert all(sent == echoed for sent, echoed in echoes.values()), echoes
