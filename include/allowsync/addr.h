@@ -37,3 +37,8 @@ bool addr_range_parse(const char *text, struct addr_range *ret);
 const char *addr_range_format(const struct addr_range *r, char *text);
 bool addr_range_is_single(const struct addr_range *r);
 bool addr_range_has(const struct addr_range *r, const struct addr *a);
+/* Sorts them and joins those that overlap, as addr_ranges_have() needs it. Returns how many are
+ * left. */
+size_t addr_ranges_settle(struct addr_range *ranges, size_t count);
+/* Is it in one of these? Sorted, none overlaps another. */
+bool addr_ranges_have(const struct addr_range *ranges, size_t count, const struct addr *a);

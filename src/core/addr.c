@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *family_name(enum family f)
@@ -158,4 +159,44 @@ bool addr_range_has(const struct addr_range *r, const struct addr *a)
 {
 	return a->family == r->first.family && addr_cmp(&r->first, a) <= 0 &&
 	       addr_cmp(a, &r->last) <= 0;
+}
+
+static int compare_ranges(const void *a, const void *b)
+{
+	const struct addr_range *x = a, *y = b;
+
+	return addr_cmp(&x->first, &y->first);
+}
+
+size_t addr_ranges_settle(struct addr_range *ranges, size_t count)
+{
+	size_t kept = 0;
+
+	if (count)
+		qsort(ranges, count, sizeof(*ranges), compare_ranges);
+	for (size_t i = 0; i < count; i++) {
+		struct addr_range *last = kept ? &ranges[kept - 1] : NULL;
+		if (!last || !addr_range_has(last, &ranges[i].first))
+			ranges[kept++] = ranges[i];
+		else if (addr_cmp(&ranges[i].last, &last->last) > 0)
+			last->last = ranges[i].last;
+	}
+	return kept;
+}
+
+bool addr_ranges_have(const struct addr_range *ranges, size_t count, const struct addr *a)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct addr_range *r = &ranges[middle];
+		if (addr_range_has(r, a))
+			return true;
+		if (addr_cmp(a, &r->first) < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return false;
 }

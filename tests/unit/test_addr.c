@@ -149,6 +149,33 @@ static void test_range_holds_both_ends_and_no_other_family(void)
 	CHECK(!addr_range_is_single(&r));
 }
 
+static void test_ranges_that_overlap_are_joined_and_asked_together(void)
+{
+	struct addr_range ranges[] = {range_parsed("192.0.2.8-192.0.2.20"),
+		range_parsed("2001:db8::/64"), range_parsed("192.0.2.0/28"),
+		range_parsed("198.51.100.7"), range_parsed("198.51.100.7"),
+		range_parsed("192.0.2.2"), range_parsed("192.0.2.21")};
+	char text[ADDR_RANGE_TEXT_SIZE];
+	size_t n = addr_ranges_settle(ranges, 7);
+
+	CHECK_INT(n, 4);
+	CHECK_STR(addr_range_format(&ranges[0], text), "192.0.2.0-192.0.2.20");
+	CHECK_STR(addr_range_format(&ranges[1], text), "192.0.2.21");
+	CHECK_STR(addr_range_format(&ranges[2], text), "198.51.100.7");
+	CHECK_STR(addr_range_format(&ranges[3], text), "2001:db8::/64");
+	static const char *const in[] = {"192.0.2.0", "192.0.2.20", "192.0.2.21", "198.51.100.7",
+		"2001:db8::", "2001:db8::ffff:ffff:ffff:ffff"};
+	static const char *const out[] = {"192.0.1.255", "192.0.2.22", "198.51.100.6",
+		"198.51.100.8", "2001:db7:ffff::", "2001:db8:0:1::"};
+	for (size_t i = 0; i < 6; i++) {
+		struct addr yes = parsed(in[i]), no = parsed(out[i]);
+		CHECK(addr_ranges_have(ranges, n, &yes));
+		CHECK(!addr_ranges_have(ranges, n, &no));
+	}
+	CHECK_INT(addr_ranges_settle(NULL, 0), 0);
+	CHECK(!addr_ranges_have(NULL, 0, &ranges[0].first));
+}
+
 int main(void)
 {
 	TAP_RUN(test_address_text_is_canonical);
@@ -158,5 +185,6 @@ int main(void)
 	TAP_RUN(test_range_text_takes_the_shortest_form);
 	TAP_RUN(test_what_is_no_range_is_refused);
 	TAP_RUN(test_range_holds_both_ends_and_no_other_family);
+	TAP_RUN(test_ranges_that_overlap_are_joined_and_asked_together);
 	return tap_done();
 }
