@@ -48,7 +48,7 @@ struct config_vendor {
 	struct source at;
 	struct profile *profile; /* owned */
 	struct config_bounds bounds;
-	/* Addresses that its names may have though they are for special purposes. */
+	/* Addresses that its names may have though they are for special purposes; settled. */
 	struct addr_range *allow_private;
 	size_t allow_private_count, allow_private_capacity;
 	struct config_endpoint *endpoints; /* the chosen ones */

@@ -41,6 +41,9 @@ struct endpoint {
 	struct profile_texts names; /* as written; may hold {1..4}, {a|b}, {region}, {variable} */
 	struct profile_texts addresses; /* as written: an address, prefix, range, or {variable} */
 	bool any;                       /* address = any */
+	/* Where its names' addresses have to lie, settled; none: anywhere. */
+	struct addr_range *expect;
+	size_t expect_count, expect_capacity;
 	struct service *services;
 	size_t service_count, service_capacity;
 	char *replaced_by; /* a name; NULL: not deprecated */

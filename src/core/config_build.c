@@ -148,6 +148,7 @@ static void take_allow_private(
 		VEC_GROW(v->allow_private, v->allow_private_capacity, v->allow_private_count);
 		v->allow_private[v->allow_private_count++] = range;
 	}
+	v->allow_private_count = addr_ranges_settle(v->allow_private, v->allow_private_count);
 }
 
 static void build_vendor(struct vendor_builder *vb, const struct section *s)

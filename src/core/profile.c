@@ -71,6 +71,7 @@ static void endpoint_done(struct endpoint *e)
 	strings_done(&e->regions);
 	texts_done(&e->names);
 	texts_done(&e->addresses);
+	free(e->expect);
 	free(e->services);
 	free(e->replaced_by);
 	free(e->inferred);

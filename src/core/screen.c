@@ -104,25 +104,22 @@ static bool is_for_blocked_names(const struct addr *a)
 	       memcmp(a->bytes, a->family == FAMILY_V4 ? home4 : home6, len) == 0;
 }
 
-static bool is_own(const struct screen_own *own, const struct addr *a)
+const char *screen_judge(
+	const struct addr *a, const struct screen_own *own, const struct screen_terms *terms)
 {
-	size_t low = 0, high = own->count;
+	const char *rule = screen_address(a);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct addr_range *r = &own->ranges[middle];
-		if (addr_range_has(r, a))
-			return true;
-		if (addr_cmp(a, &r->first) < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return false;
+	if (!rule && addr_ranges_have(own->ranges, own->count, a))
+		rule = "this router's own network";
+	if (rule &&
+		(!screen_can_allow(a) || !addr_ranges_have(terms->allow, terms->allow_count, a)))
+		return rule;
+	if (terms->expect_count && !addr_ranges_have(terms->expect, terms->expect_count, a))
+		return SCREEN_UNEXPECTED;
+	return NULL;
 }
 
-void screen_answer(struct answer *a, const struct screen_own *own, screen_allows_fn allows,
-	void *userdata, struct screening *ret)
+void screen_answer(struct answer *a, screen_judge_fn judge, void *userdata, struct screening *ret)
 {
 	size_t kept = 0;
 
@@ -131,10 +128,8 @@ void screen_answer(struct answer *a, const struct screen_own *own, screen_allows
 		return;
 	for (size_t i = 0; i < a->count; i++) {
 		const struct addr *one = &a->addresses[i].addr;
-		const char *rule = screen_address(one);
-		if (!rule && is_own(own, one))
-			rule = "this router's own network";
-		if (!rule || (screen_can_allow(one) && allows && allows(userdata, one))) {
+		const char *rule = judge(userdata, one);
+		if (!rule) {
 			a->addresses[kept++] = a->addresses[i];
 			continue;
 		}

@@ -16,22 +16,38 @@ const char *screen_address(const struct addr *a);
 /* Can an exception be made for it? Not for IPv4 addresses in the clothes of IPv6. */
 bool screen_can_allow(const struct addr *a);
 
-struct screening {
-	size_t refused;    /* how many; 0: the rest does not count */
-	struct addr first; /* the first of them, and what it is */
-	const char *rule;
-	bool blocked; /* all there is are addresses that resolvers give for names that they block */
-};
-
 /* Where this router is itself: sorted, none in another; borrowed. */
 struct screen_own {
 	const struct addr_range *ranges;
 	size_t count;
 };
 
-/* True: this one is meant all the same (allow-private). */
-typedef bool (*screen_allows_fn)(void *userdata, const struct addr *a);
-/* Takes what is refused, special or own, out of an OK answer. What is left makes it partial; if
- * nothing is, it becomes ANSWER_SCREENED. Other answers stay as they are. */
-void screen_answer(struct answer *a, const struct screen_own *own, screen_allows_fn allows,
-	void *userdata, struct screening *ret);
+/* What the owner of a name is allowed besides, and held to: both as addr_ranges_settle() leaves
+ * them; borrowed. */
+struct screen_terms {
+	const struct addr_range *allow; /* allow-private */
+	size_t allow_count;
+	const struct addr_range *expect; /* none: whatever is public */
+	size_t expect_count;
+};
+
+#define SCREEN_UNEXPECTED "not in expect"
+
+/* May an owner on these terms have this address? NULL: it may; else the rule against it, a static
+ * text: what screen_address() says, "this router's own network", SCREEN_UNEXPECTED. `allow` lifts
+ * the first two, never the last: what is expected is said elsewhere. */
+const char *screen_judge(
+	const struct addr *a, const struct screen_own *own, const struct screen_terms *terms);
+
+struct screening {
+	size_t refused;    /* how many; 0: the rest does not count */
+	struct addr first; /* the first of them, and the rule against it */
+	const char *rule;
+	bool blocked; /* all there is are addresses that resolvers give for names that they block */
+};
+
+/* NULL: somebody may have it; else the rule against it. */
+typedef const char *(*screen_judge_fn)(void *userdata, const struct addr *a);
+/* Takes what is refused out of an OK answer. What is left makes it partial; if nothing is, it
+ * becomes ANSWER_SCREENED. Other answers stay as they are. */
+void screen_answer(struct answer *a, screen_judge_fn judge, void *userdata, struct screening *ret);

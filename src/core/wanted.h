@@ -18,6 +18,7 @@
  * the configuration. */
 struct owner {
 	const char *vendor;
+	const struct config_vendor *from; /* the same; NULL: retired */
 	const struct endpoint *endpoint;
 	const char *name; /* NULL: static */
 	size_t set_index;

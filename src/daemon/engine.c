@@ -14,6 +14,7 @@
 #include "daemon/engine_private.h"
 #include "daemon/health.h"
 #include "daemon/refresh.h"
+#include "daemon/screening.h"
 #include "daemon/silence.h"
 #include "edge/journal.h"
 #include "edge/loop.h"
@@ -68,12 +69,14 @@ static void apply_answer(
 	struct name_changes changes = NAME_CHANGES_NULL;
 	struct screening screening;
 
-	refresh_screen(e->world, &e->own, f, a, &screening);
+	screening_take_out(e->world, f, a, &screening);
 	names_apply(&e->world->names, f, a, server, loop_now_ms(), &changes);
 	refresh_apply(e->world, &changes);
 	refresh_on_answer(e->world, f);
 	name_changes_done(&changes);
-	health_tell_screening(&e->sync, e->world, f, a, &screening);
+	screening_tell(&e->sync, e->world, f, a, &screening);
+	if (a->outcome == ANSWER_OK)
+		screening_tell_owners(&e->sync, e->world, f);
 	if (!silence_on_outcome(&e->outage, &e->sync, e->world, f, a,
 		    resolver_server_list(e->resolver), loop_now_ms()))
 		health_tell(&e->sync, e->world, f, a, loop_now_ms());

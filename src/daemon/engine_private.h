@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the files of the engine share. */
 #include "core/outage.h"
-#include "core/screen.h"
 #include "daemon/engine.h"
 #include "daemon/saved.h"
 #include "daemon/summaries.h"
@@ -43,8 +42,7 @@ struct engine {
 	struct nft_rules *rules;
 	struct own_net *own_net;
 	struct addr_range *own_ranges; /* as it last told */
-	struct screen_own own;
-	uint64_t effect_ms; /* look then which rules use the sets; 0: no need */
+	uint64_t effect_ms;            /* look then which rules use the sets; 0: no need */
 	struct subscription *subscriptions;
 	struct waits waits;
 	struct saved saved;

@@ -3,7 +3,6 @@
 #include "daemon/health.h"
 
 #include "base/strbuf.h"
-#include "core/screen.h"
 
 #include <syslog.h>
 
@@ -27,10 +26,10 @@ static size_t addresses_of(const struct name *n)
 	return n->families[FAMILY_V4].count + n->families[FAMILY_V6].count;
 }
 
-static void tell_name(const struct sync *s, const struct world *w, const struct name_family *f,
-	const struct name_feeds *feeds, enum event_kind kind, int priority, const char *text)
+void health_tell_name(const struct sync *s, const struct world *w, const struct name_family *f,
+	const struct owner *only, enum event_kind kind, int priority, const char *text)
 {
-	_cleanup_free_ char *vendors = vendors_of(feeds);
+	_cleanup_free_ char *vendors = only ? xstrdup(only->vendor) : vendors_of(f->name->userdata);
 	_cleanup_free_ char *m = xasprintf("%s: %s %s", vendors, f->name->text, text);
 
 	s->emit(s->userdata, &(struct event){
@@ -38,59 +37,12 @@ static void tell_name(const struct sync *s, const struct world *w, const struct 
 				     .priority = priority,
 				     .message = m,
 				     .vendor = vendors,
+				     .endpoint = only ? only->endpoint->name : NULL,
 				     .name = f->name->text,
 				     .result = answer_outcome_name(f->outcome),
 				     .ttl_s = f->ttl_s,
 				     .config = w->config->digest,
 			     });
-}
-
-/* "If it is meant" names the first vendor: it is for the admin to say whose matter it is. */
-static char *describe_screening(const struct name_family *f, const struct name_feeds *feeds,
-	const struct answer *a, const struct screening *screening)
-{
-	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
-	char text[ADDR_TEXT_SIZE];
-
-	addr_format(&screening->first, text);
-	if (screening->blocked) {
-		strbuf_appendf(&b, "answered %s: the resolver blocks this name", text);
-		if (f->count)
-			strbuf_appendf(&b, "; its %zu address%s %s kept", f->count,
-				f->count == 1 ? "" : "es", f->count == 1 ? "is" : "are");
-		return strbuf_take(&b);
-	}
-	strbuf_appendf(&b, "answered %s (%s)", text, screening->rule);
-	if (screening->refused > 1)
-		strbuf_appendf(&b, " and %zu more like that", screening->refused - 1);
-	strbuf_append(&b, ": not used");
-	if (a->partial)
-		strbuf_appendf(&b, ", the other %zu of this answer %s", a->count,
-			a->count == 1 ? "is" : "are");
-	strbuf_appendf(&b, ", %zu address%s kept", f->count, f->count == 1 ? "" : "es");
-	if (feeds->count && screen_can_allow(&screening->first))
-		strbuf_appendf(&b, ". If it is meant: allow-private = %s in [vendor %s]", text,
-			feeds->owners[0]->vendor);
-	return strbuf_take(&b);
-}
-
-void health_tell_screening(const struct sync *s, const struct world *w, const struct name_family *f,
-	const struct answer *a, const struct screening *screening)
-{
-	struct name_feeds *feeds = f->name->userdata;
-	const char *rule = screening->refused ? screening->rule : NULL;
-
-	/* Of the addresses that it has now only an answer with some tells. */
-	if (!feeds || str_eq(feeds->refused[f->family], rule) ||
-		(a->outcome != ANSWER_OK && a->outcome != ANSWER_SCREENED))
-		return;
-	bool over = feeds->refused[f->family] && !rule;
-	feeds->refused[f->family] = rule;
-	if (!rule && !over)
-		return;
-	_cleanup_free_ char *text = over ? xstrdup("gives only addresses again that are used")
-					 : describe_screening(f, feeds, a, screening);
-	tell_name(s, w, f, feeds, EVENT_ANSWER_REFUSED, over ? LOG_NOTICE : LOG_WARNING, text);
 }
 
 /* After the entry that it does not resolve. */
@@ -113,7 +65,7 @@ static void tell_gone(
 		answer_outcome_name(f->outcome), f->negatives.count,
 		(unsigned long long)((now_ms - f->negatives.first_ms) / 1000),
 		f->server ? f->server : "no server", left);
-	tell_name(s, w, f, feeds, EVENT_NAME_GONE, LOG_WARNING, text);
+	health_tell_name(s, w, f, NULL, EVENT_NAME_GONE, LOG_WARNING, text);
 }
 
 static void tell_health(const struct sync *s, const struct world *w, const struct name_family *f,
@@ -138,19 +90,19 @@ static void tell_health(const struct sync *s, const struct world *w, const struc
 			answer_outcome_name(f->outcome), a->why ? ": " : "", a->why ? a->why : "",
 			f->server ? f->server : "no server", kept, kept == 1 ? "" : "es",
 			f->negatives.count ? " until that is confirmed" : "");
-		tell_name(s, w, f, feeds, EVENT_NAME_FAILING, LOG_WARNING, text);
+		health_tell_name(s, w, f, NULL, EVENT_NAME_FAILING, LOG_WARNING, text);
 		break;
 	case NAME_NEVER:
 		text = xasprintf("has never resolved (%s%s%s from %s)",
 			answer_outcome_name(f->outcome), a->why ? ": " : "", a->why ? a->why : "",
 			f->server ? f->server : "no server");
-		tell_name(s, w, f, feeds, EVENT_NAME_NEVER, LOG_INFO, text);
+		health_tell_name(s, w, f, NULL, EVENT_NAME_NEVER, LOG_INFO, text);
 		break;
 	case NAME_OK:
 		if (feeds->reported == NAME_STOPPED || feeds->reported == NAME_NEVER) {
 			text = xasprintf("resolves again (%zu address%s, TTL %u s)", kept,
 				kept == 1 ? "" : "es", f->ttl_s);
-			tell_name(s, w, f, feeds, EVENT_NAME_RECOVERED, LOG_NOTICE, text);
+			health_tell_name(s, w, f, NULL, EVENT_NAME_RECOVERED, LOG_NOTICE, text);
 		}
 		break;
 	case NAME_PENDING:
@@ -187,5 +139,5 @@ void health_tell_stale(
 		(unsigned long long)((now_ms - f->answered_ms) / 3600000),
 		answer_outcome_name(f->outcome), f->server ? f->server : "no server", kept,
 		kept == 1 ? " is" : "es are");
-	tell_name(s, w, f, feeds, EVENT_NAME_STALE, LOG_ERR, text);
+	health_tell_name(s, w, f, NULL, EVENT_NAME_STALE, LOG_ERR, text);
 }

@@ -1,16 +1,15 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the journal is told of names: when one stops resolving, when it is gone for certain, when it
- * is back, and which of its addresses are refused. Once each. */
+/* What the journal is told of names: when one stops resolving, when it is gone for certain, and
+ * when it is back. Once each. */
 #include "daemon/sync.h"
 
 struct answer;
-struct screening;
 
-/* Before health_tell(): which addresses of the answer are not used, when that begins, changes or is
- * over. */
-void health_tell_screening(const struct sync *s, const struct world *w, const struct name_family *f,
-	const struct answer *a, const struct screening *screening);
+/* An entry about the name, with the vendors that it belongs to in front; or with one of its owners
+ * alone. */
+void health_tell_name(const struct sync *s, const struct world *w, const struct name_family *f,
+	const struct owner *only, enum event_kind kind, int priority, const char *text);
 
 /* After `f` got its answer. The first: whether it has gone without a good one for too long. */
 void health_tell_stale(

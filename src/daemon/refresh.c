@@ -3,6 +3,7 @@
 #include "daemon/refresh.h"
 
 #include "base/strbuf.h"
+#include "daemon/screening.h"
 
 #include <netinet/in.h>
 #include <stdarg.h>
@@ -21,7 +22,7 @@ static void hold(struct world *w, struct owner *o, const struct addr_range *r, c
 	struct world_set *set = &w->sets[o->set_index];
 	struct element_key keys[SET_PORTS_MAX];
 
-	if (owner_is_paused(w, o))
+	if (owner_is_paused(w, o) || (o->name && screening_rule(w, o, &r->first)))
 		return;
 	size_t n = expand(set, o, r, keys);
 	for (size_t i = 0; i < n; i++)
@@ -39,47 +40,6 @@ static void let_go(struct world *w, struct owner *o, const struct addr_range *r,
 		if (wanted_release(&set->wanted, &keys[i], o, reason))
 			wanted_note_missing(&set->wanted, &keys[i], missing_ms);
 	}
-}
-
-struct allowing {
-	const struct world *world;
-	const struct name_feeds *feeds;
-};
-
-static bool is_allowed(void *userdata, const struct addr *a)
-{
-	const struct allowing *allowing = userdata;
-
-	for (size_t i = 0; allowing->feeds && i < allowing->feeds->count; i++) {
-		const struct config_vendor *v = config_vendor_find(
-			allowing->world->config, allowing->feeds->owners[i]->vendor);
-		for (size_t j = 0; v && j < v->allow_private_count; j++) {
-			if (addr_range_has(&v->allow_private[j], a))
-				return true;
-		}
-	}
-	return false;
-}
-
-void refresh_ask_refused(struct world *w, uint64_t now_ms)
-{
-	struct name *n;
-
-	for (size_t at = 0; (n = names_next(&w->names, &at));) {
-		const struct name_feeds *feeds = n->userdata;
-		for (int i = 0; feeds && i < FAMILY_COUNT; i++) {
-			if (feeds->refused[i])
-				names_ask_now(&w->names, &n->families[i], now_ms);
-		}
-	}
-}
-
-void refresh_screen(const struct world *w, const struct screen_own *own,
-	const struct name_family *f, struct answer *a, struct screening *ret)
-{
-	struct allowing allowing = {w, f->name->userdata};
-
-	screen_answer(a, own, is_allowed, &allowing, ret);
 }
 
 void refresh_apply(struct world *w, const struct name_changes *changes)

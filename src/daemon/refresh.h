@@ -1,15 +1,8 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Everything above `wanted`: what names hold becomes what sets should hold. */
-#include "core/screen.h"
 #include "daemon/world.h"
 
-/* Takes out of the answer what its name must not point to (core/screen.h), but for what the vendors
- * that it belongs to allow. */
-void refresh_screen(const struct world *w, const struct screen_own *own,
-	const struct name_family *f, struct answer *a, struct screening *ret);
-/* Asks again, now, for names of whose answers something is refused: it may be otherwise. */
-void refresh_ask_refused(struct world *w, uint64_t now_ms);
 /* Addresses that entered or left, into the sets that their names feed. */
 void refresh_apply(struct world *w, const struct name_changes *changes);
 /* Notes for the sets which this name feeds that an answer came. */

@@ -3,20 +3,21 @@
 #include "daemon/world.h"
 
 #include "base/strbuf.h"
+#include "daemon/screening.h"
 
 #include <string.h>
 
-static struct owner *add_owner(struct world *w, struct world_set *set, const char *vendor,
-	const struct endpoint *e, const char *name, bool paused)
+static struct owner *add_owner(struct world *w, struct world_set *set,
+	const struct config_vendor *v, const struct endpoint *e, const char *name)
 {
 	struct owner *o = xcalloc(1, sizeof(*o));
 
 	*o = (struct owner){
-		.vendor = vendor,
+		.vendor = v->name,
+		.from = v,
 		.endpoint = e,
 		.name = name,
 		.set_index = set->index,
-		.paused = paused,
 	};
 	VEC_GROW(w->owners, w->owner_capacity, w->owner_count);
 	w->owners[w->owner_count++] = o;
@@ -40,10 +41,10 @@ static void bind_endpoint(struct world *w, struct world_set *set, const struct c
 {
 	for (size_t i = 0; i < e->names.count; i++) {
 		struct name *n = names_add(&w->names, e->names.items[i], &v->bounds, now_ms);
-		feed(n, add_owner(w, set, v->name, e->endpoint, n->text, false));
+		feed(n, add_owner(w, set, v, e->endpoint, n->text));
 	}
 	if (e->address_count)
-		add_owner(w, set, v->name, e->endpoint, NULL, false);
+		add_owner(w, set, v, e->endpoint, NULL);
 }
 
 static void bind_set(struct world *w, struct world_set *set, uint64_t now_ms)
@@ -190,6 +191,7 @@ void world_carry_over(struct world *w, struct world *old, uint64_t now_ms)
 {
 	struct name *n;
 
+	w->own = old->own;
 	names_carry_over(&w->names, &old->names, now_ms);
 	for (size_t at = 0; (n = names_next(&w->names, &at));) {
 		const struct name *before = names_find(&old->names, n->text);
@@ -201,6 +203,7 @@ void world_carry_over(struct world *w, struct world *old, uint64_t now_ms)
 		feeds->gone = told->gone;
 		memcpy(feeds->refused, told->refused, sizeof(feeds->refused));
 		memcpy(feeds->stale, told->stale, sizeof(feeds->stale));
+		screening_carry_over(feeds, told);
 	}
 	for (size_t i = 0; i < old->set_count; i++) {
 		struct world_set *s = find_by_id(w, &old->sets[i].id);
@@ -281,8 +284,10 @@ struct world *world_free(struct world *w)
 		return NULL;
 	for (size_t at = 0; (n = names_next(&w->names, &at));) {
 		struct name_feeds *feeds = n->userdata;
-		if (feeds)
+		if (feeds) {
 			free(feeds->owners);
+			free(feeds->refusals);
+		}
 		free(feeds);
 	}
 	names_done(&w->names);

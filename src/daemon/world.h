@@ -7,12 +7,20 @@
 #include "core/live.h"
 #include "core/live_feed.h"
 #include "core/names.h"
+#include "core/screen.h"
 #include "core/wanted.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
+
+/* An endpoint that may not have all addresses of its name, though others may: as it was told. */
+struct feed_refusal {
+	const struct owner *owner; /* the first of those of that vendor and endpoint */
+	enum family family;
+	const char *rule; /* static text */
+};
 
 /* What a name feeds: name.userdata. */
 struct name_feeds {
@@ -23,6 +31,8 @@ struct name_feeds {
 	bool gone, stale[FAMILY_COUNT];    /* so it was told */
 	const char *refused[FAMILY_COUNT]; /* why addresses of its answers are not used, as it was
 					    * told; static text; NULL: all are */
+	struct feed_refusal *refusals;
+	size_t refusal_count, refusal_capacity;
 };
 
 /* An entry of the configuration that a set cannot hold: left out, and said. */
@@ -144,6 +154,7 @@ struct world {
 	struct config *config;
 	uint64_t loaded_ms;
 	struct names names;
+	struct screen_own own; /* borrowed from whoever listens for it */
 	struct owner **owners;
 	size_t owner_count, owner_capacity;
 	struct world_set *sets;

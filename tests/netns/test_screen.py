@@ -89,6 +89,45 @@ def test_a_refused_answer_is_asked_for_again_in_minutes_but_at_once_after_a_relo
     becomes(lambda: set(lab.elements("s")) == {"10.1.2.3"}, "not after minutes")
 
 
+def begin_two(make_lab, allow="10.1.0.0/16", **more):
+    """Two vendors with the same name: the first one may have what is private, the second may not."""
+    lab = make_lab(ruleset=recipes.table(f"s {ADDR4}", f"t {ADDR4}"), cache=False)
+    daemon = lab.daemon(two(allow))
+    daemon.profile("acme", recipes.profile({"name": NAME}))
+    daemon.profile("other", recipes.profile({"name": NAME, **more}))
+    daemon.start()
+    return lab, daemon
+
+
+def two(allow):
+    return (recipes.resolver() + recipes.vendors("acme") + (allow and f"allow-private = {allow}\n")
+            + recipes.vendors("other") + recipes.sets("s acme", "t other"))
+
+
+def test_what_one_vendor_may_have_is_no_gift_to_another_with_the_same_name(make_lab):
+    lab, daemon = begin_two(make_lab)
+    for _ in range(2):
+        give(lab, daemon, "10.1.0.3", "45.1.0.1")
+    assert set(lab.elements("s")) == {"10.1.0.3", "45.1.0.1"}
+    assert set(lab.elements("t")) == {"45.1.0.1"}
+    (said,) = daemon.events("answer-refused")
+    assert said["MESSAGE"] == (
+        f"other: {NAME} has 10.1.0.3 (private): not used for other/e0, only for others that have this "
+        "name. If it is meant: allow-private = 10.1.0.3 in [vendor other]")
+    assert said["ALLOWSYNC_VENDOR"] == "other" and said["ALLOWSYNC_ENDPOINT"] == "e0"
+    assert daemon.ctl("why", "10.1.0.3").stdout.count("other") == 0
+    # Nor by a reload, nor when the set is filled anew.
+    daemon.reload()
+    recipes.delete_set(lab, "t")
+    becomes(lambda: not recipes.set_of(daemon, "t")["elements"], "gone")
+    recipes.add_set(lab, f"t {ADDR4}")
+    becomes(lambda: set(lab.elements("t")) == {"45.1.0.1"}, "filled again")
+    assert len(refused(daemon)) == 1
+    give(lab, daemon, "45.1.0.1")
+    assert set(lab.elements("s")) == set(lab.elements("t")) == {"45.1.0.1"}
+    assert refused(daemon)[1:] == [f"other: {NAME} has only addresses again that are used for other/e0"]
+
+
 def test_static_addresses_are_the_admins_own_matter(make_lab):
     lab, daemon = begin(make_lab, f"s {ADDR4}", profile=recipes.profile({"address": "10.7.7.7"}))
     resolve(daemon)

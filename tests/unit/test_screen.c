@@ -5,8 +5,6 @@
 #include "base/mem.h"
 #include "tap.h"
 
-static const struct screen_own nowhere;
-
 /* NULL, or what is said of it. */
 static const char *rule(const char *text)
 {
@@ -95,9 +93,32 @@ static struct answer answer_of(const char *const *texts, size_t count)
 	return a;
 }
 
-static bool allows_ten(void *userdata, const struct addr *a)
+/* One owner: where the router is, and its terms. */
+struct one {
+	struct screen_own own;
+	struct screen_terms terms;
+};
+
+static const struct one nobody;
+
+static const char *judge(void *userdata, const struct addr *a)
 {
-	return a->bytes[0] == 10 || (a->family == FAMILY_V6 && a->bytes[10] == 0xff);
+	const struct one *one = userdata;
+
+	return screen_judge(a, &one->own, &one->terms);
+}
+
+static void screen(struct answer *a, const struct one *one, struct screening *ret)
+{
+	screen_answer(a, judge, (void *)(uintptr_t)one, ret);
+}
+
+static struct addr_range range_of(const char *text)
+{
+	struct addr_range r = {0};
+
+	CHECK(addr_range_parse(text, &r));
+	return r;
 }
 
 static void refused_addresses_are_taken_out_and_the_rest_is_partial(void)
@@ -107,7 +128,7 @@ static void refused_addresses_are_taken_out_and_the_rest_is_partial(void)
 	struct screening s;
 	char text[ADDR_TEXT_SIZE];
 
-	screen_answer(&a, &nowhere, NULL, NULL, &s);
+	screen(&a, &nobody, &s);
 	CHECK_INT(a.outcome, ANSWER_OK);
 	CHECK(a.partial);
 	CHECK_INT(a.count, 2);
@@ -127,13 +148,13 @@ static void what_was_partial_before_stays_so(void)
 	struct screening s;
 
 	a.partial = true;
-	screen_answer(&a, &nowhere, NULL, NULL, &s);
+	screen(&a, &nobody, &s);
 	CHECK_INT(a.outcome, ANSWER_OK);
 	CHECK(a.partial);
 	answer_done(&a);
 	a = answer_of(refused, 1);
 	a.partial = true;
-	screen_answer(&a, &nowhere, NULL, NULL, &s);
+	screen(&a, &nobody, &s);
 	CHECK_INT(a.outcome, ANSWER_SCREENED);
 	CHECK(!a.partial);
 	answer_done(&a);
@@ -145,7 +166,7 @@ static void answer_of_nothing_else_is_a_failure(void)
 	struct answer a = answer_of(texts, 2);
 	struct screening s;
 
-	screen_answer(&a, &nowhere, NULL, NULL, &s);
+	screen(&a, &nobody, &s);
 	CHECK_INT(a.outcome, ANSWER_SCREENED);
 	CHECK_INT(a.count, 0);
 	CHECK(!a.partial && !s.blocked);
@@ -158,17 +179,65 @@ static void exceptions_are_used_but_for_mapped_ones(void)
 {
 	static const char *const texts[] = {"10.0.0.1", "45.9.9.9"}, *const mapped[] = {
 									     "::ffff:10.0.0.1"};
+	const struct addr_range allow[] = {range_of("10.0.0.0/8"), range_of("::ffff:0:0/96")};
+	const struct one one = {.terms = {.allow = allow, .allow_count = 2}};
 	struct answer a = answer_of(texts, 2), b = answer_of(mapped, 1);
 	struct screening s;
 
-	screen_answer(&a, &nowhere, allows_ten, NULL, &s);
+	screen(&a, &one, &s);
 	CHECK_INT(a.count, 2);
 	CHECK(!a.partial);
 	CHECK_INT(s.refused, 0);
-	screen_answer(&b, &nowhere, allows_ten, NULL, &s);
+	screen(&b, &one, &s);
 	CHECK_INT(b.outcome, ANSWER_SCREENED);
 	answer_done(&a);
 	answer_done(&b);
+}
+
+/* The rule against an address by an owner's terms; NULL: it may have it. */
+static const char *judged(const struct one *one, const char *text)
+{
+	struct addr a = {0};
+
+	CHECK(addr_parse(text, &a));
+	return screen_judge(&a, &one->own, &one->terms);
+}
+
+static void expected_is_what_is_in_there_and_nothing_else(void)
+{
+	const struct addr_range expect[] = {range_of("45.9.0.0/16"), range_of("2a00:1::/32")};
+	const struct one one = {.terms = {.expect = expect, .expect_count = 2}};
+	const struct one only4 = {.terms = {.expect = expect, .expect_count = 1}};
+
+	CHECK(!judged(&one, "45.9.0.0") && !judged(&one, "45.9.255.255"));
+	CHECK_STR(judged(&one, "45.8.255.255"), SCREEN_UNEXPECTED);
+	CHECK_STR(judged(&one, "45.10.0.0"), SCREEN_UNEXPECTED);
+	CHECK(!judged(&one, "2a00:1:ffff::1"));
+	CHECK_STR(judged(&one, "2a00:2::1"), SCREEN_UNEXPECTED);
+	/* A family of which nothing is expected has nothing. */
+	CHECK_STR(judged(&only4, "2a00:1::1"), SCREEN_UNEXPECTED);
+	CHECK(!judged(&nobody, "45.8.0.1"));
+}
+
+static void neither_list_stands_for_the_other(void)
+{
+	const struct addr_range ten = range_of("10.0.0.0/8"), public = range_of("45.9.0.0/16");
+	const struct one expects = {.terms = {.expect = &ten, .expect_count = 1}};
+	const struct one both = {.terms = {&ten, 1, &ten, 1}};
+	const struct one elsewhere = {.terms = {&ten, 1, &public, 1}};
+
+	CHECK_STR(judged(&expects, "10.0.0.1"), "private");
+	CHECK(!judged(&both, "10.0.0.1"));
+	CHECK_STR(judged(&elsewhere, "10.0.0.1"), SCREEN_UNEXPECTED);
+}
+
+static void own_networks_can_be_allowed_too(void)
+{
+	const struct addr_range own = range_of("45.9.9.0/24"), some = range_of("45.9.9.128/25");
+	const struct one one = {{&own, 1}, {.allow = &some, .allow_count = 1}};
+
+	CHECK_STR(judged(&one, "45.9.9.127"), "this router's own network");
+	CHECK(!judged(&one, "45.9.9.128"));
 }
 
 static void what_blockers_give_is_known(void)
@@ -180,7 +249,7 @@ static void what_blockers_give_is_known(void)
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		struct answer a = answer_of(texts[i], 2);
 		struct screening s;
-		screen_answer(&a, &nowhere, NULL, NULL, &s);
+		screen(&a, &nobody, &s);
 		CHECK_INT(s.blocked, blocked[i]);
 		answer_done(&a);
 	}
@@ -191,7 +260,7 @@ static void places_of_this_router_are_refused(void)
 	static const char *const texts[] = {
 		"45.9.9.8", "45.9.9.9", "45.9.10.255", "45.9.11.0", "46.0.0.1", "2a00:1::1"};
 	struct addr_range ranges[3];
-	const struct screen_own own = {ranges, 3};
+	const struct one one = {.own = {ranges, 3}};
 	struct answer a = answer_of(texts, 6);
 	struct screening s;
 	char text[ADDR_TEXT_SIZE];
@@ -199,7 +268,7 @@ static void places_of_this_router_are_refused(void)
 	CHECK(addr_range_parse("45.9.9.9", &ranges[0]));
 	CHECK(addr_range_parse("45.9.10.0/24", &ranges[1]));
 	CHECK(addr_range_parse("2a00:1::/64", &ranges[2]));
-	screen_answer(&a, &own, NULL, NULL, &s);
+	screen(&a, &one, &s);
 	CHECK_INT(s.refused, 3);
 	CHECK_STR(s.rule, "this router's own network");
 	CHECK_INT(a.count, 3);
@@ -214,7 +283,7 @@ static void other_answers_stay_as_they_are(void)
 	struct answer a = {.outcome = ANSWER_NXDOMAIN, .ttl_s = 7};
 	struct screening s;
 
-	screen_answer(&a, &nowhere, NULL, NULL, &s);
+	screen(&a, &nobody, &s);
 	CHECK_INT(a.outcome, ANSWER_NXDOMAIN);
 	CHECK_INT(a.ttl_s, 7);
 	CHECK_INT(s.refused, 0);
@@ -229,6 +298,9 @@ int main(void)
 	TAP_RUN(what_was_partial_before_stays_so);
 	TAP_RUN(answer_of_nothing_else_is_a_failure);
 	TAP_RUN(exceptions_are_used_but_for_mapped_ones);
+	TAP_RUN(expected_is_what_is_in_there_and_nothing_else);
+	TAP_RUN(neither_list_stands_for_the_other);
+	TAP_RUN(own_networks_can_be_allowed_too);
 	TAP_RUN(what_blockers_give_is_known);
 	TAP_RUN(places_of_this_router_are_refused);
 	TAP_RUN(other_answers_stay_as_they_are);
