@@ -5,6 +5,7 @@
 
 #include "base/strbuf.h"
 #include "core/config_parts.h"
+#include "core/values.h"
 
 static const struct key_def resolver_keys[] = {
 	{"server", KEY_LIST},
@@ -133,24 +134,6 @@ static void count_names(
 		BUILD_ERROR(vb->b, s->at, s, NULL, "more than %d names in all", CONFIG_NAMES_MAX);
 }
 
-static void take_allow_private(
-	struct config_builder *b, struct config_vendor *v, const struct section *s)
-{
-	const struct profile_texts *list = section_list(s, "allow-private");
-
-	for (size_t i = 0; i < list->count; i++) {
-		struct addr_range range;
-		if (!addr_range_parse(list->items[i].text, &range)) {
-			BUILD_ERROR(b, list->items[i].at, s, "allow-private",
-				"\"%s\" is no address, prefix or range", list->items[i].text);
-			continue;
-		}
-		VEC_GROW(v->allow_private, v->allow_private_capacity, v->allow_private_count);
-		v->allow_private[v->allow_private_count++] = range;
-	}
-	v->allow_private_count = addr_ranges_settle(v->allow_private, v->allow_private_count);
-}
-
 static void build_vendor(struct vendor_builder *vb, const struct section *s)
 {
 	struct config_builder *b = vb->b;
@@ -166,7 +149,8 @@ static void build_vendor(struct vendor_builder *vb, const struct section *s)
 	struct bounds_said own = config_read_bounds(b, s);
 	if (deny->count)
 		BUILD_ERROR(b, deny->items[0].at, s, "deny", "is not carried out by this version");
-	take_allow_private(b, &v, s);
+	value_ranges(s, "allow-private", b->diags, &v.allow_private, &v.allow_private_count,
+		&v.allow_private_capacity);
 	v.profile = profile_of(vb, s);
 	if (v.profile && vb->names <= CONFIG_NAMES_MAX)
 		config_choose(b, &v, s);

@@ -37,6 +37,7 @@ static const struct key_def endpoint_keys[] = {
 	{"default", KEY_SCALAR},
 	{"name", KEY_LIST},
 	{"address", KEY_LIST},
+	{"expect", KEY_LIST},
 	{"allow", KEY_LIST},
 	{"replaced-by", KEY_SCALAR},
 	{"inferred", KEY_SCALAR},
@@ -291,6 +292,7 @@ static void build_endpoint(struct build *b, const struct section *s)
 	value_word(s, "default", yes_no, b->diags, &by_default);
 	e.by_default = by_default;
 	build_destinations(b, s, &e);
+	value_ranges(s, "expect", b->diags, &e.expect, &e.expect_count, &e.expect_capacity);
 	build_services(b, s, &e);
 	if (replaced_by) {
 		const char *why = name_normalize(replaced_by->text, normal);

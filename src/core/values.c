@@ -187,6 +187,23 @@ void value_identifiers(
 	}
 }
 
+void value_ranges(const struct section *s, const char *key, struct diag_list *diags,
+	struct addr_range **ret, size_t *ret_count, size_t *ret_capacity)
+{
+	const struct profile_texts *list = section_list(s, key);
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct addr_range range;
+		if (!addr_range_parse(list->items[i].text, &range)) {
+			complain(s, key, &list->items[i], diags, "is no address, prefix or range");
+			continue;
+		}
+		VEC_GROW(*ret, *ret_capacity, *ret_count);
+		(*ret)[(*ret_count)++] = range;
+	}
+	*ret_count = addr_ranges_settle(*ret, *ret_count);
+}
+
 bool date_ok(const char *text)
 {
 	static const unsigned days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};

@@ -29,5 +29,9 @@ bool value_direction(
 /* A list of identifiers, without duplicates; what is none is reported and left out. */
 void value_identifiers(
 	const struct section *s, const char *key, struct diag_list *diags, struct strings *ret);
+/* A list of addresses, prefixes and ranges, added to what *ret holds, and settled
+ * (addr_ranges_settle()); what is none is reported and left out. */
+void value_ranges(const struct section *s, const char *key, struct diag_list *diags,
+	struct addr_range **ret, size_t *ret_count, size_t *ret_capacity);
 /* A year, month and day that there can be. */
 bool date_ok(const char *text);

@@ -128,6 +128,41 @@ def test_what_one_vendor_may_have_is_no_gift_to_another_with_the_same_name(make_
     assert refused(daemon)[1:] == [f"other: {NAME} has only addresses again that are used for other/e0"]
 
 
+def test_what_is_not_expected_is_refused_and_told_with_what_to_write(make_lab):
+    lab, daemon = begin(make_lab, f"s {ADDR4}", profile=recipes.profile(
+        {"name": NAME, "expect": "45.1.0.0/16, 10.0.0.0/8"}))
+    for _ in range(2):
+        give(lab, daemon, "45.1.0.1", "45.2.0.1", "10.0.0.1")
+    assert set(lab.elements("s")) == {"45.1.0.1"}
+    (said,) = refused(daemon)
+    assert "answered 10.0.0.1 (private) and 1 more like that" in said, "to expect it does not allow it"
+    give(lab, daemon, "45.2.0.1")
+    assert refused(daemon)[1] == (
+        f"acme: {NAME} answered 45.2.0.1 (not in expect): not used, 1 address kept. If it is meant: "
+        "expect = 45.2.0.1 in [endpoint e0] of vendors/acme.conf.d/*.conf")
+    # The admin writes just that; then takes the whole list back.
+    daemon.write("etc/allowsyncd/vendors/acme.conf.d/mine.conf", "[endpoint e0]\nexpect = 45.2.0.1\n")
+    daemon.reload()
+    becomes(lambda: set(lab.elements("s")) == {"45.2.0.1"}, "asked again, and used")
+    give(lab, daemon, "45.3.0.1")
+    assert set(lab.elements("s")) == {"45.2.0.1"}
+    daemon.write("etc/allowsyncd/vendors/acme.conf.d/mine.conf", "[endpoint e0]\nexpect =\n")
+    daemon.reload()
+    becomes(lambda: set(lab.elements("s")) == {"45.3.0.1"}, "asked again, and used")
+
+
+def test_what_one_endpoint_expects_binds_no_other_with_the_same_name(make_lab):
+    lab, daemon = begin_two(make_lab, allow="", expect="45.1.0.0/16")
+    give(lab, daemon, "45.1.0.1", "45.2.0.1", "45.3.0.1")
+    assert set(lab.elements("s")) == {"45.1.0.1", "45.2.0.1", "45.3.0.1"}
+    assert set(lab.elements("t")) == {"45.1.0.1"}
+    assert refused(daemon) == [
+        f"other: {NAME} has 45.2.0.1 (not in expect) and 1 more like that: not used for other/e0, only "
+        "for others that have this name. If it is meant: expect = 45.2.0.1 in [endpoint e0] of "
+        "vendors/other.conf.d/*.conf"]
+    assert daemon.ctl("status").returncode == 0
+
+
 def test_static_addresses_are_the_admins_own_matter(make_lab):
     lab, daemon = begin(make_lab, f"s {ADDR4}", profile=recipes.profile({"address": "10.7.7.7"}))
     resolve(daemon)

@@ -51,6 +51,7 @@ static void test_every_key_arrives(void)
 				  "[endpoint a]\nrole = phone\nregion = eu\ndirection = both\n"
 				  "default = no\nname = A.example, b{1..2}.example\n"
 				  "name = {site}.example\naddress = 192.0.2.0/24, {ranges}, any\n"
+				  "expect = 45.1.0.0/16, 45.0.0.0/16, 45.1.1.0/24\n"
 				  "allow = tcp/443, udp/10000-20000\nreplaced-by = C.example.\n"
 				  "inferred = because\nnote = x\nwarning = y\n",
 		NULL);
@@ -85,6 +86,9 @@ static void test_every_key_arrives(void)
 	CHECK_INT(e->names.items[2].at.line, 26);
 	CHECK_STR(e->names.items[2].at.file, "acme.conf");
 	CHECK_INT(e->addresses.count, 2);
+	CHECK_INT(e->expect_count, 2);
+	CHECK_INT(e->expect[0].first.bytes[1], 0);
+	CHECK_INT(e->expect[1].last.bytes[3], 255);
 	CHECK_INT(e->service_count, 2);
 	CHECK_INT(e->services[1].port_last, 20000);
 	CHECK_STR(e->replaced_by, "c.example");
@@ -107,18 +111,23 @@ static void test_defaults_are_out_and_chosen(void)
 static void test_an_add_on_adds_resets_and_replaces(void)
 {
 	struct profile *p = build("[profile]\nrole = x\n[endpoint a]\nname = a.example\n"
-				  "allow = tcp/1\ninferred = guess\n",
+				  "allow = tcp/1\ninferred = guess\nexpect = 45.0.0.0/8\n"
+				  "[endpoint c]\nname = c.example\nallow = tcp/1\n"
+				  "expect = 45.0.0.0/8\n",
 		"[endpoint a]\nname = b.example\nallow =\nallow = tcp/2\ninferred =\n"
+		"expect =\n[endpoint c]\nexpect = 46.0.0.0/8\n"
 		"[endpoint b]\naddress = 192.0.2.1\nallow = udp/5\nrole = x\n");
 
 	CHECK_INT(diags.count, 0);
-	CHECK_INT(p->endpoint_count, 2);
+	CHECK_INT(p->endpoint_count, 3);
 	CHECK_INT(p->endpoints[0].names.count, 2);
+	CHECK_INT(p->endpoints[0].expect_count, 0);
+	CHECK_INT(p->endpoints[1].expect_count, 2);
 	CHECK_STR(p->endpoints[0].names.items[1].at.file, "acme.conf.d/more.conf");
 	CHECK_INT(p->endpoints[0].service_count, 1);
 	CHECK_INT(p->endpoints[0].services[0].port_first, 2);
 	CHECK(!p->endpoints[0].inferred);
-	CHECK_STR(p->endpoints[1].name, "b");
+	CHECK_STR(p->endpoints[2].name, "b");
 }
 
 static void test_order_of_sections_does_not_matter(void)
