@@ -90,14 +90,14 @@ uint64_t names_linger_ms(const struct name_family *f, uint64_t now_ms)
 /* Takes out those for which `leaves` says so, keeping the order; without a reason for the one that
  * made each linger. */
 static void remove_where(struct name_family *f,
-	bool (*leaves)(const struct name_address *, uint64_t), uint64_t argument,
+	bool (*leaves)(const struct name_address *a, const void *userdata), const void *userdata,
 	struct name_changes *changes, const char *reason)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < f->count; i++) {
 		const struct name_address *a = &f->addresses[i];
-		if (leaves(a, argument))
+		if (leaves(a, userdata))
 			add_change(changes, f, a, false,
 				reason      ? reason
 				: a->denied ? "denied"
@@ -113,14 +113,14 @@ static void remove_where(struct name_family *f,
 	}
 }
 
-static bool linger_is_over(const struct name_address *a, uint64_t until_ms)
+static bool linger_is_over(const struct name_address *a, const void *until_ms)
 {
-	return a->missing_ms && a->leaves_ms <= until_ms;
+	return a->missing_ms && a->leaves_ms <= *(const uint64_t *)until_ms;
 }
 
 void lifetimes_expire(struct name_family *f, uint64_t until_ms, struct name_changes *changes)
 {
-	remove_where(f, linger_is_over, until_ms, changes, NULL);
+	remove_where(f, linger_is_over, &until_ms, changes, NULL);
 }
 
 void lifetimes_deny(
@@ -140,9 +140,29 @@ void lifetimes_deny(
 		lifetimes_expire(f, now_ms, changes);
 }
 
-static bool is_missing_since(const struct name_address *a, uint64_t ms)
+struct drop {
+	name_address_fn goes;
+	void *userdata;
+};
+
+static bool has_to_go(const struct name_address *a, const void *userdata)
 {
-	return a->missing_ms && a->missing_ms <= ms;
+	const struct drop *d = userdata;
+
+	return d->goes(d->userdata, &a->addr);
+}
+
+void lifetimes_drop(struct name_family *f, name_address_fn goes, void *userdata, const char *reason,
+	struct name_changes *changes)
+{
+	const struct drop d = {goes, userdata};
+
+	remove_where(f, has_to_go, &d, changes, reason);
+}
+
+static bool is_missing_since(const struct name_address *a, const void *ms)
+{
+	return a->missing_ms && a->missing_ms <= *(const uint64_t *)ms;
 }
 
 static int compare_ms(const void *a, const void *b)
@@ -172,7 +192,7 @@ static void enforce_limit(struct name_family *f, struct name_changes *changes)
 	if (excess > missing)
 		excess = missing;
 	/* All that went missing with the same answer go together. */
-	remove_where(f, is_missing_since, since[excess - 1], changes, "limit");
+	remove_where(f, is_missing_since, &since[excess - 1], changes, "limit");
 }
 
 void lifetimes_merge(struct name_family *f, const struct answer *a, uint64_t now_ms,

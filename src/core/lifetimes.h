@@ -12,6 +12,9 @@ void lifetimes_deny(
 	struct name_family *f, uint64_t since_ms, uint64_t now_ms, struct name_changes *changes);
 /* Takes out those whose linger ended at `until_ms` or before. */
 void lifetimes_expire(struct name_family *f, uint64_t until_ms, struct name_changes *changes);
+/* Takes out those that have to go, with that reason. */
+void lifetimes_drop(struct name_family *f, name_address_fn goes, void *userdata, const char *reason,
+	struct name_changes *changes);
 /* Linger has another length now. */
 void lifetimes_relinger(struct name_family *f, uint64_t now_ms);
 /* When the first of those that linger leaves; UINT64_MAX: none does. */

@@ -379,6 +379,13 @@ void names_expire(struct names *n, uint64_t now_ms, struct name_changes *changes
 	}
 }
 
+void names_drop(struct names *n, struct name_family *f, name_address_fn goes, void *userdata,
+	const char *reason, struct name_changes *changes)
+{
+	lifetimes_drop(f, goes, userdata, reason, changes);
+	set_leave(n, f);
+}
+
 enum name_health names_health(const struct name *name)
 {
 	const struct name_family *a = &name->families[FAMILY_V4];

@@ -77,7 +77,8 @@ struct name_change {
 	struct name_family *family;
 	struct name_address address;
 	bool entered;
-	/* Static text: "answer", "linger", "denied", or "limit" (NAMES_ADDRESSES_MAX). */
+	/* Static text: "answer", "linger", "denied", "limit" (NAMES_ADDRESSES_MAX), or what
+	 * names_drop() says. */
 	const char *reason;
 };
 struct name_changes {
@@ -135,6 +136,12 @@ void names_apply(struct names *n, struct name_family *f, const struct answer *a,
  * way or about to be asked for, it waits for that, up to NAMES_LEAVE_GRACE_MS: an address that
  * comes back with every second answer must not blink. */
 void names_expire(struct names *n, uint64_t now_ms, struct name_changes *changes);
+/* True: the address has to go. */
+typedef bool (*name_address_fn)(void *userdata, const struct addr *a);
+/* Takes every address that has to go out of the family at once, whatever DNS says of it and however
+ * long it should stay, and adds it to `changes`, with that reason (static text). */
+void names_drop(struct names *n, struct name_family *f, name_address_fn goes, void *userdata,
+	const char *reason, struct name_changes *changes);
 /* How long an address of that name would linger now. */
 uint64_t names_linger_ms(const struct name_family *f, uint64_t now_ms);
 enum name_health names_health(const struct name *name);

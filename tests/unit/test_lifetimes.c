@@ -339,6 +339,54 @@ static void endless_pool_is_bounded_by_what_lingers_longest(void)
 	CHECK(f->count > NAMES_ADDRESSES_MAX - BATCH);
 }
 
+static bool is_odd(void *userdata, const struct addr *a)
+{
+	++*(int *)userdata;
+	return a->bytes[3] & 1;
+}
+
+static void what_is_dropped_leaves_at_once_lingering_or_not(void)
+{
+	struct name *n = begin("a.example.com", with_linger(60));
+	struct name_family *f = &n->families[FAMILY_V4], *other = &n->families[FAMILY_V6];
+	int asked = 0;
+
+	ANSWER(other, 30, 1);
+	ANSWER(f, 30, 1, 2, 3, 4);
+	now += 30 * S;
+	ANSWER(f, 30, 3, 4);
+	told();
+	names_drop(&names, f, is_odd, &asked, "screened", &changes);
+	CHECK_INT(changes.count, 2);
+	CHECK_STR(changes.items[0].reason, "screened");
+	CHECK(changes.items[0].family == f);
+	CHECK_STR(told(), "-1 -3");
+	CHECK_INT(asked, 4);
+	CHECK(find(f, 2) && find(f, 4) && other->count == 1);
+	/* The rest lingers as before; nothing that is gone is waited for. */
+	now += 61 * S;
+	fail_with(f, ANSWER_TIMEOUT);
+	expire();
+	CHECK_STR(told(), "-2");
+	/* It comes back as something new. */
+	ANSWER(f, 30, 3, 4);
+	CHECK_STR(told(), "+3");
+	CHECK_INT(find(f, 3)->first_ms, now);
+}
+
+static void when_all_that_lingers_is_dropped_nothing_is_due(void)
+{
+	struct name_family *f = &begin("a.example.com", with_linger(60))->families[FAMILY_V4];
+	int asked = 0;
+
+	ANSWER(f, 3600, 1, 2);
+	ANSWER(f, 3600, 2);
+	fail_with(&f->name->families[FAMILY_V6], ANSWER_TIMEOUT);
+	CHECK(heap_has(&f->leave));
+	names_drop(&names, f, is_odd, &asked, "screened", &changes);
+	CHECK(!heap_has(&f->leave));
+}
+
 int main(void)
 {
 	TAP_RUN(new_addresses_enter_at_once);
@@ -358,6 +406,8 @@ int main(void)
 	TAP_RUN(default_and_explicit_linger_give_the_longer);
 	TAP_RUN(linger_goes_on_while_dns_fails);
 	TAP_RUN(endless_pool_is_bounded_by_what_lingers_longest);
+	TAP_RUN(what_is_dropped_leaves_at_once_lingering_or_not);
+	TAP_RUN(when_all_that_lingers_is_dropped_nothing_is_due);
 	reset();
 	names_done(&names);
 	return tap_done();
