@@ -53,7 +53,8 @@ struct event {
 	const char *added, *removed; /* elements in nft's syntax, separated by ", " */
 	const char *changes;         /* of a summary, as in core/rotation.h */
 	uint32_t ttl_s;
-	/* "answer", "linger", "denied", "reload", "release", "refill", "reshaped", ... */
+	/* "answer", "linger", "denied", "screened", "reload", "release", "refill", "reshaped", ...
+	 */
 	const char *reason;
 	const char *result;  /* an outcome: "timeout", "nxdomain", ... */
 	uint32_t generation; /* of nf_tables, after the commit; 0: unknown */

@@ -2,7 +2,7 @@
 /* Opens and closes what the engine works with, and wires it to the engine. */
 #include "base/strbuf.h"
 #include "daemon/engine_private.h"
-#include "daemon/screening.h"
+#include "daemon/refresh.h"
 #include "edge/file_watch.h"
 #include "edge/journal.h"
 #include "edge/loop.h"
@@ -61,7 +61,7 @@ static void on_own_net(void *userdata, const struct addr_range *ranges, size_t c
 	free(e->own_ranges);
 	e->own_ranges = count ? xmemdup(ranges, count * sizeof(*ranges)) : NULL;
 	e->world->own = (struct screen_own){e->own_ranges, count};
-	screening_ask_refused(e->world, loop_now_ms());
+	refresh_judge_again(e->world, loop_now_ms());
 }
 
 /* Without it only what is special for everybody is refused. */

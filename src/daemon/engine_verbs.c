@@ -4,7 +4,6 @@
 #include "daemon/engine_private.h"
 #include "daemon/faults.h"
 #include "daemon/refresh.h"
-#include "daemon/screening.h"
 #include "edge/config_files.h"
 #include "edge/loop.h"
 #include "edge/nft_conn.h"
@@ -108,7 +107,7 @@ bool engine_reload(struct engine *e, struct diag_list *diags)
 	summaries_flush(&e->summaries, old->config->digest, now_ms);
 	e->world = world_new(config, old->names.random_state, now_ms);
 	world_carry_over(e->world, old, now_ms);
-	screening_ask_refused(e->world, now_ms); /* it may be allowed now */
+	refresh_judge_again(e->world, now_ms);
 	resolver_carry(resolver, e->resolver);
 	engine_take_resolver(e, resolver);
 	sync_turn(&e->sync, e->world, now_ms);

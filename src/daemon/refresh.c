@@ -118,6 +118,31 @@ void refresh_release_paused(struct world *w)
 	}
 }
 
+/* What is refused for one owner alone: it may have become so, or be so no longer. */
+static void judge_again(
+	struct world *w, struct owner *o, const struct addr_range *r, uint32_t ttl_s)
+{
+	if (screening_rule(w, o, &r->first))
+		let_go(w, o, r, "screened", 0);
+	else
+		hold_known(w, o, r, ttl_s);
+}
+
+void refresh_judge_again(struct world *w, uint64_t now_ms)
+{
+	struct name_changes changes = NAME_CHANGES_NULL;
+
+	screening_drop(w, now_ms, &changes);
+	refresh_apply(w, &changes);
+	name_changes_done(&changes);
+	for (size_t i = 0; i < w->owner_count; i++) {
+		struct owner *o = w->owners[i];
+		bool known = w->sets[o->set_index].kind.layout != SET_LAYOUT_UNKNOWN;
+		if (!o->retired && o->name && known)
+			each_range(w, o, judge_again);
+	}
+}
+
 _printf_(3, 4) static void refuse(struct world_set *set, struct source at, const char *fmt, ...)
 {
 	va_list ap;

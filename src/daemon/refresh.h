@@ -5,6 +5,10 @@
 
 /* Addresses that entered or left, into the sets that their names feed. */
 void refresh_apply(struct world *w, const struct name_changes *changes);
+/* After it became otherwise which addresses are refused, by this router's own networks or by a
+ * reload: what may not be there any more leaves at once, and names are asked again where it
+ * matters. */
+void refresh_judge_again(struct world *w, uint64_t now_ms);
 /* Notes for the sets which this name feeds that an answer came. */
 void refresh_on_answer(struct world *w, const struct name_family *f);
 /* Everything that the set should hold, from what is known, after its kind became known or changed:

@@ -44,15 +44,24 @@ void screening_take_out(
 	screen_answer(a, judge_for_all, &j, ret);
 }
 
-void screening_ask_refused(struct world *w, uint64_t now_ms)
+static bool goes(void *userdata, const struct addr *a)
+{
+	return judge_for_all(userdata, a);
+}
+
+void screening_drop(struct world *w, uint64_t now_ms, struct name_changes *changes)
 {
 	struct name *n;
 
 	for (size_t at = 0; (n = names_next(&w->names, &at));) {
 		const struct name_feeds *feeds = n->userdata;
+		struct judging j = {w, feeds};
 		for (int i = 0; feeds && i < FAMILY_COUNT; i++) {
-			if (feeds->refused[i])
-				names_ask_now(&w->names, &n->families[i], now_ms);
+			struct name_family *f = &n->families[i];
+			size_t before = f->count;
+			names_drop(&w->names, f, goes, &j, "screened", changes);
+			if (feeds->refused[i] || f->count < before)
+				names_ask_now(&w->names, f, now_ms);
 		}
 	}
 }

@@ -11,8 +11,9 @@ const char *screening_rule(const struct world *w, const struct owner *o, const s
 /* Takes out of the answer what none of its name's owners may have. */
 void screening_take_out(const struct world *w, const struct name_family *f, struct answer *a,
 	struct screening *ret);
-/* Asks again, now, for names of whose answers something is refused: it may be otherwise. */
-void screening_ask_refused(struct world *w, uint64_t now_ms);
+/* Takes out of all names what none of their owners may have any more. Those that lost something, or
+ * of whose answers something is refused, are asked again now: it may be otherwise. */
+void screening_drop(struct world *w, uint64_t now_ms, struct name_changes *changes);
 
 /* What to write where this address is meant for that owner all the same: "allow-private = 10.1.2.3
  * in [vendor acme]"; the caller frees it. NULL: there is no such exception. */

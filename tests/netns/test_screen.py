@@ -70,10 +70,11 @@ def test_what_the_admin_allows_is_used_at_once_after_a_reload(make_lab):
     becomes(lambda: set(lab.elements("s")) == {"10.1.2.3"}, "asked again, and used")
     give(lab, daemon, "10.1.2.3")
     assert set(lab.elements("s")) == {"10.1.2.3"} and status(daemon)["state"] == "healthy"
-    # What is not allowed any more leaves as soon as a good answer lacks it.
+    # What is not allowed any more leaves at once.
     daemon.configure(recipes.resolver() + recipes.vendors("acme") + recipes.sets("s acme"))
     daemon.reload()
-    give(lab, daemon, "45.1.0.1")
+    assert not lab.elements("s") and not name_of(daemon, NAME)["ipv4"]["addresses"]
+    give(lab, daemon, "10.1.2.3", "45.1.0.1")
     assert set(lab.elements("s")) == {"45.1.0.1"}
 
 
@@ -183,3 +184,56 @@ def test_the_gateways_own_networks_are_no_place_for_a_public_name(make_lab):
     assert {"46.7.6.9", "46.8.8.9"} <= set(lab.elements("s"))
     lab.gateway.ip("addr del 46.7.7.1/24 dev lan", "addr del 46.8.8.1/24 dev wan")
     becomes(lambda: {"46.7.7.9", "46.8.8.1"} <= set(lab.elements("s")), "asked again, and used")
+
+
+def removed(daemon, element):
+    return [e["ALLOWSYNC_REASON"] for e in daemon.events("changed")
+            if element in e.get("ALLOWSYNC_REMOVED", "")]
+
+
+def test_what_becomes_the_gateways_own_leaves_at_once_and_is_asked_for_when_it_is_no_longer(make_lab):
+    lab, daemon = begin(make_lab, f"s {ADDR4}")
+    lab.dns.set(NAME, "A", ["45.1.0.1", "46.7.7.9"], 3600)
+    resolve(daemon)
+    assert set(lab.elements("s")) == {"45.1.0.1", "46.7.7.9"}
+    lab.gateway.ip("addr add 46.7.7.1/24 dev lan")
+    becomes(lambda: set(lab.elements("s")) == {"45.1.0.1"}, "gone, long before its TTL is over")
+    assert removed(daemon, "46.7.7.9") == ["screened"]
+    becomes(lambda: refused(daemon), "asked again, and told why")
+    assert len(refused(daemon)) == 1 and "46.7.7.9 (this router's own network)" in refused(daemon)[0]
+    assert "screened" in daemon.ctl("why", "46.7.7.9").stdout
+    lab.gateway.ip("addr del 46.7.7.1/24 dev lan")
+    becomes(lambda: set(lab.elements("s")) == {"45.1.0.1", "46.7.7.9"}, "asked again, and used")
+    becomes(lambda: len(refused(daemon)) == 2, "and told")
+
+
+def test_what_becomes_the_gateways_own_stays_for_whom_it_is_meant(make_lab):
+    lab, daemon = begin_two(make_lab, allow="46.7.7.0/24")
+    lab.dns.set(NAME, "A", ["46.7.7.9"], 3600)
+    resolve(daemon)
+    assert set(lab.elements("s")) == set(lab.elements("t")) == {"46.7.7.9"}
+    monitor = lab.monitor()
+    lab.gateway.ip("addr add 46.7.7.1/24 dev lan")
+    becomes(lambda: not lab.elements("t"), "gone")
+    assert removed(daemon, "46.7.7.9") == ["screened"]
+    lab.gateway.ip("addr del 46.7.7.1/24 dev lan")
+    becomes(lambda: set(lab.elements("t")) == {"46.7.7.9"}, "back, without DNS")
+    assert {k[1] for g in monitor.changes() for k in g.added + g.removed} == {"t"}
+
+
+def test_a_reload_that_expects_less_takes_the_rest_out_at_once(make_lab):
+    lab, daemon = begin_two(make_lab, allow="", expect="45.1.0.0/16, 45.2.0.0/16")
+    lab.dns.set(NAME, "A", ["45.1.0.1", "45.2.0.1"], 3600)
+    resolve(daemon)
+    assert set(lab.elements("t")) == {"45.1.0.1", "45.2.0.1"}
+    daemon.write("etc/allowsyncd/vendors/other.conf.d/less.conf",
+                 "[endpoint e0]\nexpect =\nexpect = 45.1.0.0/16\n")
+    daemon.reload()
+    assert set(lab.elements("t")) == {"45.1.0.1"} and set(lab.elements("s")) == {"45.1.0.1", "45.2.0.1"}
+    resolve(daemon)
+    assert len(refused(daemon)) == 1
+    daemon.write("etc/allowsyncd/vendors/other.conf.d/less.conf", "[endpoint e0]\nexpect =\n")
+    daemon.reload()
+    assert set(lab.elements("t")) == {"45.1.0.1", "45.2.0.1"}, "known, so at once"
+    resolve(daemon)
+    assert len(refused(daemon)) == 2
