@@ -25,6 +25,7 @@ enum {
 	ANSWER_CHAIN_MAX = 8,       /* CNAMEs followed; a longer chain is ANSWER_MALFORMED */
 	ANSWER_TTL_MAX = 0x7fffffff,
 };
+#define ANSWER_TOO_MANY "more addresses than one answer may hold" /* how answer.why begins then */
 
 struct answer_address {
 	struct addr addr;
@@ -63,4 +64,6 @@ const char *answer_outcome_name(enum answer_outcome o); /* "ok", "nodata", "nxdo
  * answer_done(). */
 void answer_parse(const uint8_t *message, size_t len, const char *name, enum family family,
 	struct answer *ret);
+/* Is it ANSWER_MALFORMED for having more than ANSWER_ADDRESSES_MAX? */
+bool answer_is_too_large(const struct answer *a);
 void answer_done(struct answer *a);

@@ -32,6 +32,7 @@ struct config_bounds {
 	int64_t linger_s;         /* -1: the design's default, from the TTLs seen */
 	uint32_t revoke_within_s; /* 0: not asked for */
 	uint32_t stale_max_s; /* without a good answer for that long it is said loudly; 0: never */
+	uint32_t addresses_max; /* of one name and family; 0: CONFIG_NAME_ADDRESSES_MAX */
 };
 
 /* What one endpoint of a vendor comes to, after choice and expansion. */
@@ -48,6 +49,7 @@ struct config_vendor {
 	struct source at;
 	struct profile *profile; /* owned */
 	struct config_bounds bounds;
+	unsigned addresses_max; /* of all its names together */
 	/* Addresses that its names may have though they are for special purposes; settled. */
 	struct addr_range *allow_private;
 	size_t allow_private_count, allow_private_capacity;
@@ -99,6 +101,10 @@ enum {
 	CONFIG_REFRESH_MIN_S = 5,
 	CONFIG_REFRESH_MAX_S = 3600,
 	CONFIG_STALE_MAX_S = 7 * 24 * 3600,
+	CONFIG_NAME_ADDRESSES_MAX = 4096,
+	/* Of a vendor by default: the first, or for each name the second, whichever is more. */
+	CONFIG_VENDOR_ADDRESSES_MAX = 16384,
+	CONFIG_VENDOR_ADDRESSES_A_NAME = 64,
 };
 
 struct config_vendor *config_vendor_find(const struct config *c, const char *name);

@@ -24,6 +24,7 @@ enum event_kind {
 	EVENT_DNS_SILENT,     /* no server answers, whatever the name */
 	EVENT_DNS_ANSWERS,    /* one does again */
 	EVENT_ANSWER_REFUSED, /* an answer that is not used */
+	EVENT_LIMITED,        /* a name or a vendor has more addresses than it may have */
 	EVENT_SET_DEGRADED,   /* missing, unusable, full */
 	EVENT_SET_RECOVERED,
 	EVENT_SET_ENTRY_REFUSED, /* an entry that the set cannot hold */

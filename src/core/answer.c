@@ -6,6 +6,7 @@
 #include "allowsync/name.h"
 #include "base/cursor.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "core/dns_wire.h"
 #include "core/server_reply.h"
 
@@ -303,7 +304,7 @@ static const char *conclude_positive(struct walk *w)
 
 	sort_addresses(a);
 	if (a->count > ANSWER_ADDRESSES_MAX)
-		return "more addresses than one answer may hold";
+		return ANSWER_TOO_MANY;
 	a->outcome = ANSWER_OK;
 	a->ttl_s = ANSWER_TTL_MAX;
 	for (size_t i = 0; i < a->count; i++)
@@ -429,6 +430,11 @@ void answer_parse(const uint8_t *message, size_t len, const char *name, enum fam
 		a.ttl_s = 0;
 	}
 	*ret = a;
+}
+
+bool answer_is_too_large(const struct answer *a)
+{
+	return a->outcome == ANSWER_MALFORMED && a->why && str_starts(a->why, ANSWER_TOO_MANY);
 }
 
 void answer_done(struct answer *a)

@@ -111,7 +111,7 @@ static bool sum(const struct answer *parts, size_t count, bool every, struct ans
 		answer_done(&a);
 		a.family = family;
 		a.outcome = ANSWER_MALFORMED;
-		a.why = "more addresses than one answer may hold, with those of all servers";
+		a.why = ANSWER_TOO_MANY ", with those of all servers";
 	}
 	*ret = a;
 	return true;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* refresh-min, refresh-max, linger, revoke-within, stale-max: read, and made to agree. */
+/* refresh-min, refresh-max, linger, revoke-within, stale-max, max-addresses-per-name: read, and
+ * made to agree. */
 #include "core/config_parts.h"
 
 #include "core/values.h"
+
+enum { NAME_ADDRESSES_LARGEST = 100000 };
 
 struct bounds_said config_read_bounds(struct config_builder *b, const struct section *s)
 {
@@ -18,6 +21,8 @@ struct bounds_said config_read_bounds(struct config_builder *b, const struct sec
 	said.revoke_within =
 		value_duration_s(s, "revoke-within", 1, b->diags, &said.bounds.revoke_within_s);
 	said.stale_max = value_duration_s(s, "stale-max", 1, b->diags, &said.bounds.stale_max_s);
+	said.addresses_max = value_number(s, "max-addresses-per-name", 1, NAME_ADDRESSES_LARGEST,
+		b->diags, &said.bounds.addresses_max);
 	return said;
 }
 
@@ -95,8 +100,8 @@ void config_settle_bounds(struct config_builder *b, const struct section *s,
 	const struct bounds_said *own, struct config_bounds *ret)
 {
 	struct bounds_said said = *general;
-	struct config_bounds v = {
-		CONFIG_REFRESH_MIN_S, CONFIG_REFRESH_MAX_S, -1, 0, CONFIG_STALE_MAX_S};
+	struct config_bounds v = {CONFIG_REFRESH_MIN_S, CONFIG_REFRESH_MAX_S, -1, 0,
+		CONFIG_STALE_MAX_S, CONFIG_NAME_ADDRESSES_MAX};
 
 	if (said.refresh_min)
 		v.refresh_min_s = said.bounds.refresh_min_s;
@@ -108,6 +113,8 @@ void config_settle_bounds(struct config_builder *b, const struct section *s,
 		v.revoke_within_s = said.bounds.revoke_within_s;
 	if (said.stale_max)
 		v.stale_max_s = said.bounds.stale_max_s;
+	if (said.addresses_max)
+		v.addresses_max = said.bounds.addresses_max;
 	if (profile) {
 		/* a profile makes it stricter, never slacker */
 		if (profile->refresh_max_s && profile->refresh_max_s < v.refresh_max_s) {
@@ -127,6 +134,8 @@ void config_settle_bounds(struct config_builder *b, const struct section *s,
 			v.revoke_within_s = own->bounds.revoke_within_s;
 		if (own->stale_max)
 			v.stale_max_s = own->bounds.stale_max_s;
+		if (own->addresses_max)
+			v.addresses_max = own->bounds.addresses_max;
 		said.refresh_min |= own->refresh_min;
 		said.refresh_max |= own->refresh_max;
 		said.linger |= own->linger;

@@ -17,6 +17,7 @@ static const struct key_def resolver_keys[] = {
 	{"linger", KEY_SCALAR},
 	{"revoke-within", KEY_SCALAR},
 	{"stale-max", KEY_SCALAR},
+	{"max-addresses-per-name", KEY_SCALAR},
 	{NULL, 0},
 };
 static const struct key_def control_keys[] = {
@@ -35,6 +36,8 @@ static const struct key_def vendor_keys[] = {
 	{"linger", KEY_SCALAR},
 	{"revoke-within", KEY_SCALAR},
 	{"stale-max", KEY_SCALAR},
+	{"max-addresses", KEY_SCALAR},
+	{"max-addresses-per-name", KEY_SCALAR},
 	{NULL, 0},
 };
 static const struct key_def set_keys[] = {
@@ -134,6 +137,24 @@ static void count_names(
 		BUILD_ERROR(vb->b, s->at, s, NULL, "more than %d names in all", CONFIG_NAMES_MAX);
 }
 
+static unsigned addresses_max(
+	struct config_builder *b, const struct config_vendor *v, const struct section *s)
+{
+	enum { LARGEST = 10000000 };
+	size_t names = 0;
+	unsigned max;
+
+	for (size_t i = 0; i < v->endpoint_count; i++)
+		names += v->endpoints[i].names.count;
+	if (names > CONFIG_NAMES_MAX)
+		names = CONFIG_NAMES_MAX;
+	max = (unsigned)names * CONFIG_VENDOR_ADDRESSES_A_NAME;
+	if (max < CONFIG_VENDOR_ADDRESSES_MAX)
+		max = CONFIG_VENDOR_ADDRESSES_MAX;
+	value_number(s, "max-addresses", 1, LARGEST, b->diags, &max);
+	return max;
+}
+
 static void build_vendor(struct vendor_builder *vb, const struct section *s)
 {
 	struct config_builder *b = vb->b;
@@ -155,6 +176,7 @@ static void build_vendor(struct vendor_builder *vb, const struct section *s)
 	if (v.profile && vb->names <= CONFIG_NAMES_MAX)
 		config_choose(b, &v, s);
 	count_names(vb, &v, s);
+	v.addresses_max = addresses_max(b, &v, s);
 	if (vb->general_ok)
 		config_settle_bounds(b, s, &vb->general, v.profile, &own, &v.bounds);
 	VEC_GROW(c->vendors, c->vendor_capacity, c->vendor_count);
@@ -229,8 +251,8 @@ struct config *config_build(const struct reader_file *files, size_t count,
 
 	c->resolver.timeout_ms = 2000;
 	c->resolver.tries = 3;
-	c->bounds = (struct config_bounds){
-		CONFIG_REFRESH_MIN_S, CONFIG_REFRESH_MAX_S, -1, 0, CONFIG_STALE_MAX_S};
+	c->bounds = (struct config_bounds){CONFIG_REFRESH_MIN_S, CONFIG_REFRESH_MAX_S, -1, 0,
+		CONFIG_STALE_MAX_S, CONFIG_NAME_ADDRESSES_MAX};
 
 	/* the sources must outlive the files: let them point into the configuration's own names */
 	struct reader_file *named = xcalloc(count + 1, sizeof(*named));

@@ -12,7 +12,7 @@ struct config_builder {
 
 /* One value of a bound, and whether somebody said it. */
 struct bounds_said {
-	bool refresh_min, refresh_max, linger, revoke_within, stale_max;
+	bool refresh_min, refresh_max, linger, revoke_within, stale_max, addresses_max;
 	struct config_bounds bounds;
 };
 

@@ -87,11 +87,8 @@ uint64_t names_linger_ms(const struct name_family *f, uint64_t now_ms)
 	return linger_s * 1000;
 }
 
-/* Takes out those for which `leaves` says so, keeping the order; without a reason for the one that
- * made each linger. */
-static void remove_where(struct name_family *f,
-	bool (*leaves)(const struct name_address *a, const void *userdata), const void *userdata,
-	struct name_changes *changes, const char *reason)
+void lifetimes_remove(struct name_family *f, lifetimes_leaves_fn leaves, void *userdata,
+	const char *reason, struct name_changes *changes)
 {
 	size_t kept = 0;
 
@@ -113,14 +110,14 @@ static void remove_where(struct name_family *f,
 	}
 }
 
-static bool linger_is_over(const struct name_address *a, const void *until_ms)
+static bool linger_is_over(const struct name_address *a, void *until_ms)
 {
-	return a->missing_ms && a->leaves_ms <= *(const uint64_t *)until_ms;
+	return a->missing_ms && a->leaves_ms <= *(uint64_t *)until_ms;
 }
 
 void lifetimes_expire(struct name_family *f, uint64_t until_ms, struct name_changes *changes)
 {
-	remove_where(f, linger_is_over, &until_ms, changes, NULL);
+	lifetimes_remove(f, linger_is_over, &until_ms, NULL, changes);
 }
 
 void lifetimes_deny(
@@ -145,7 +142,7 @@ struct drop {
 	void *userdata;
 };
 
-static bool has_to_go(const struct name_address *a, const void *userdata)
+static bool has_to_go(const struct name_address *a, void *userdata)
 {
 	const struct drop *d = userdata;
 
@@ -155,44 +152,9 @@ static bool has_to_go(const struct name_address *a, const void *userdata)
 void lifetimes_drop(struct name_family *f, name_address_fn goes, void *userdata, const char *reason,
 	struct name_changes *changes)
 {
-	const struct drop d = {goes, userdata};
+	struct drop d = {goes, userdata};
 
-	remove_where(f, has_to_go, &d, changes, reason);
-}
-
-static bool is_missing_since(const struct name_address *a, const void *ms)
-{
-	return a->missing_ms && a->missing_ms <= *(const uint64_t *)ms;
-}
-
-static int compare_ms(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-/* A pool that never stops turning must not fill the memory: those missing for longest leave before
- * their time. What DNS gives now is never among them. */
-static void enforce_limit(struct name_family *f, struct name_changes *changes)
-{
-	size_t missing = 0;
-
-	if (f->count <= NAMES_ADDRESSES_MAX)
-		return;
-	_cleanup_free_ uint64_t *since = xcalloc(f->count, sizeof(*since));
-	for (size_t i = 0; i < f->count; i++) {
-		if (f->addresses[i].missing_ms)
-			since[missing++] = f->addresses[i].missing_ms;
-	}
-	if (!missing)
-		return;
-	qsort(since, missing, sizeof(*since), compare_ms);
-	size_t excess = f->count - NAMES_ADDRESSES_MAX;
-	if (excess > missing)
-		excess = missing;
-	/* All that went missing with the same answer go together. */
-	remove_where(f, is_missing_since, &since[excess - 1], changes, "limit");
+	lifetimes_remove(f, has_to_go, &d, reason, changes);
 }
 
 void lifetimes_merge(struct name_family *f, const struct answer *a, uint64_t now_ms,
@@ -237,7 +199,6 @@ void lifetimes_merge(struct name_family *f, const struct answer *a, uint64_t now
 	f->count = f->capacity = n;
 	if (!linger_ms)
 		lifetimes_expire(f, now_ms, changes);
-	enforce_limit(f, changes);
 }
 
 void lifetimes_relinger(struct name_family *f, uint64_t now_ms)

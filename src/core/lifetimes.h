@@ -10,6 +10,11 @@ void lifetimes_merge(struct name_family *f, const struct answer *a, uint64_t now
 /* None of them is given since `since_ms`: a denial is confirmed. */
 void lifetimes_deny(
 	struct name_family *f, uint64_t since_ms, uint64_t now_ms, struct name_changes *changes);
+typedef bool (*lifetimes_leaves_fn)(const struct name_address *a, void *userdata);
+/* Takes out those for which `leaves` says so, asked in their order; without a reason
+ * for the one that made each linger. */
+void lifetimes_remove(struct name_family *f, lifetimes_leaves_fn leaves, void *userdata,
+	const char *reason, struct name_changes *changes);
 /* Takes out those whose linger ended at `until_ms` or before. */
 void lifetimes_expire(struct name_family *f, uint64_t until_ms, struct name_changes *changes);
 /* Takes out those that have to go, with that reason. */

@@ -7,6 +7,7 @@
 #include "base/strbuf.h"
 #include "core/backoff.h"
 #include "core/lifetimes.h"
+#include "core/limits.h"
 
 #include <string.h>
 
@@ -124,6 +125,8 @@ static void merge_bounds(struct name *name, const struct config_bounds *b)
 		own->revoke_within_s = smaller(own->revoke_within_s, b->revoke_within_s);
 	if (!own->stale_max_s || (b->stale_max_s && b->stale_max_s < own->stale_max_s))
 		own->stale_max_s = b->stale_max_s;
+	if (b->addresses_max > own->addresses_max)
+		own->addresses_max = b->addresses_max;
 	merge_linger(name, b->linger_s);
 }
 
@@ -279,7 +282,9 @@ static void apply_addresses(struct names *n, struct name_family *f, const struct
 			ttl_max_s = a->addresses[i].ttl_s;
 	}
 	lifetimes_note_ttl(f, ttl_max_s, now_ms);
+	size_t from = changes->count;
 	lifetimes_merge(f, a, now_ms, changes);
+	limits_fit_name(f, from, now_ms, changes);
 	set_leave(n, f);
 	note_chain(f, a);
 	f->answered = true;

@@ -53,6 +53,7 @@ struct name_family {
 	 */
 	uint32_t ttl_max_s, ttl_max_before_s;
 	uint64_t ttl_max_ms; /* when the running hour began */
+	uint64_t limited_ms; /* since when it has more than there is room for; 0: it has not */
 	char *chain;         /* "a.example -> b.example", of the last OK answer; NULL: none */
 	char *server;        /* who gave the last answer; NULL before it */
 };
@@ -77,8 +78,8 @@ struct name_change {
 	struct name_family *family;
 	struct name_address address;
 	bool entered;
-	/* Static text: "answer", "linger", "denied", "limit" (NAMES_ADDRESSES_MAX), or what
-	 * names_drop() says. */
+	/* Static text: "answer", "linger", "denied", "limit" (core/limits.h), or what names_drop()
+	 * says. */
 	const char *reason;
 };
 struct name_changes {
@@ -93,7 +94,6 @@ enum {
 	NAMES_LINGER_MAX_S = 3600,
 	NAMES_TTL_MEMORY_S = 3600,   /* what "lately" means for the largest TTL */
 	NAMES_LEAVE_GRACE_MS = 1000, /* an end of linger waits so long for an answer under way */
-	NAMES_ADDRESSES_MAX = 4096,  /* of one name and family; above it what lingers goes first */
 };
 
 /* Judged by A, and by AAAA only for names that never gave an A: trouble with AAAA beside a good A
@@ -108,7 +108,7 @@ enum name_health {
 void names_init(struct names *n, uint64_t seed);
 void names_done(struct names *n);
 /* The name (normalized text), made and due at once when it is new; both families are asked. Bounds
- * of a name wanted twice: the shorter refresh and revocation, the longer linger. */
+ * of a name wanted twice: the shorter refresh and revocation, the longer linger, more addresses. */
 struct name *names_add(
 	struct names *n, const char *text, const struct config_bounds *bounds, uint64_t now_ms);
 struct name *names_find(const struct names *n, const char *text);

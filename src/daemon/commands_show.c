@@ -222,6 +222,7 @@ struct tally {
 	size_t stale; /* of the stopped */
 	const char *first_stale;
 	uint64_t stale_ms; /* its last good answer */
+	struct limited limited;
 	uint64_t since_ms, changed_ms;
 };
 
@@ -270,6 +271,7 @@ static void tally_name(struct tally *t, const struct name *n, struct map *seen)
 	}
 	keep_earliest(&t->since_ms, names_failing_since_ms(n));
 	tally_stale(t, n);
+	show_count_limited(&t->limited, n);
 }
 
 static void tally_vendor(struct tally *t, const struct world *w, const struct show_context *c,
@@ -288,6 +290,7 @@ static void tally_vendor(struct tally *t, const struct world *w, const struct sh
 		}
 	}
 	t->addresses = seen.count;
+	t->limited.vendor_ms = w->loads[v - w->config->vendors].limited_ms;
 	const struct removal *r;
 	for (size_t i = 0; (r = history_get(c->history, i)); i++) {
 		if (str_eq(r->vendor, v->name)) {
@@ -361,6 +364,11 @@ static json_t *show_tallied(const struct world *w, const struct show_context *c,
 	if (t->stopped)
 		add_text(problems, stopped_text(t));
 	add_vendor_set_problems(problems, w, v, &since_ms);
+	char *limited = show_limited(&t->limited, v);
+	if (limited) {
+		add_text(problems, limited);
+		keep_earliest(&since_ms, show_limited_ms(&t->limited));
+	}
 	add_vendor_notes(notes, t);
 	if (json_array_size(problems))
 		state = "degraded";
@@ -440,6 +448,10 @@ static void add_degraded_vendor(json_t *list, const struct show_context *c,
 				: t->gone             ? ", some gone for certain"
 						      : ""),
 			t->since_ms);
+	_cleanup_free_ char *limited = show_limited(&t->limited, v);
+	if (limited)
+		add_degraded(list, c, xasprintf("%s: %s", v->name, limited),
+			show_limited_ms(&t->limited));
 }
 
 static json_t *show_paused(const struct world *w)

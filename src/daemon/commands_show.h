@@ -49,4 +49,15 @@ struct json_t *show_name(const struct world *w, const struct show_context *c, co
 struct json_t *show_address(const struct show_context *c, const struct name_address *a);
 /* The servers, how they are, and what was asked of them. */
 struct json_t *show_resolver(const struct show_context *c);
+/* What of a vendor has reached a bound on addresses. */
+struct limited {
+	size_t names;
+	const struct name *first; /* of them */
+	uint64_t names_ms;        /* since when the one that has for longest */
+	uint64_t vendor_ms;       /* all its names together; 0: they have not */
+};
+void show_count_limited(struct limited *l, const struct name *n);
+/* A sentence, which the caller frees, and since when that is so; NULL, 0: there is room. */
+char *show_limited(const struct limited *l, const struct config_vendor *v);
+uint64_t show_limited_ms(const struct limited *l);
 struct json_t *show_event(const struct event *e);

@@ -13,6 +13,7 @@
 #include "daemon/effect.h"
 #include "daemon/engine_private.h"
 #include "daemon/health.h"
+#include "daemon/quota.h"
 #include "daemon/refresh.h"
 #include "daemon/screening.h"
 #include "daemon/silence.h"
@@ -71,6 +72,7 @@ static void apply_answer(
 
 	screening_take_out(e->world, f, a, &screening);
 	names_apply(&e->world->names, f, a, server, loop_now_ms(), &changes);
+	quota_fit(&e->sync, e->world, f, &changes, loop_now_ms());
 	refresh_apply(e->world, &changes);
 	refresh_on_answer(e->world, f);
 	name_changes_done(&changes);

@@ -78,7 +78,8 @@ static void tell_health(const struct sync *s, const struct world *w, const struc
 	if (health == feeds->reported)
 		return;
 	/* That entry is written already. */
-	bool is_told = a->outcome == ANSWER_SCREENED && health != NAME_OK;
+	bool is_told =
+		health != NAME_OK && (a->outcome == ANSWER_SCREENED || answer_is_too_large(a));
 	if (is_told) {
 		feeds->reported = health;
 		return;

@@ -3,6 +3,7 @@
 #include "daemon/refresh.h"
 
 #include "base/strbuf.h"
+#include "daemon/quota.h"
 #include "daemon/screening.h"
 
 #include <netinet/in.h>
@@ -48,6 +49,7 @@ void refresh_apply(struct world *w, const struct name_changes *changes)
 		const struct name_change *c = &changes->items[i];
 		const struct name_feeds *feeds = c->family->name->userdata;
 		const struct addr_range r = {c->address.addr, c->address.addr};
+		quota_count(w, c);
 		for (size_t j = 0; feeds && j < feeds->count; j++) {
 			if (c->entered)
 				hold(w, feeds->owners[j], &r, c->reason, c->address.ttl_s);

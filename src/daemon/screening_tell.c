@@ -16,6 +16,10 @@ static char *describe_refused(const struct name_family *f, const struct name_fee
 	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
 	char text[ADDR_TEXT_SIZE];
 
+	if (a->outcome == ANSWER_MALFORMED)
+		return xasprintf("answered with more than %d addresses: not used, %zu address%s "
+				 "kept",
+			ANSWER_ADDRESSES_MAX, f->count, f->count == 1 ? "" : "es");
 	addr_format(&screening->first, text);
 	if (screening->blocked) {
 		strbuf_appendf(&b, "answered %s: the resolver blocks this name", text);
@@ -44,10 +48,13 @@ void screening_tell(const struct sync *s, const struct world *w, const struct na
 {
 	struct name_feeds *feeds = f->name->userdata;
 	const char *rule = screening->refused ? screening->rule : NULL;
+	bool too_many = answer_is_too_large(a);
 
+	if (too_many)
+		rule = ANSWER_TOO_MANY;
 	/* Of the addresses that it has now only an answer with some tells. */
 	if (!feeds || str_eq(feeds->refused[f->family], rule) ||
-		(a->outcome != ANSWER_OK && a->outcome != ANSWER_SCREENED))
+		(a->outcome != ANSWER_OK && a->outcome != ANSWER_SCREENED && !too_many))
 		return;
 	bool over = feeds->refused[f->family] && !rule;
 	feeds->refused[f->family] = rule;

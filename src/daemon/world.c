@@ -3,6 +3,7 @@
 #include "daemon/world.h"
 
 #include "base/strbuf.h"
+#include "daemon/quota.h"
 #include "daemon/screening.h"
 
 #include <string.h>
@@ -81,6 +82,7 @@ struct world *world_new(struct config *config, uint64_t seed, uint64_t now_ms)
 	w->sets = xcalloc(config->set_count, sizeof(*w->sets));
 	w->set_count = config->set_count;
 	w->vendor_paused = xcalloc(config->vendor_count, sizeof(bool));
+	w->loads = xcalloc(config->vendor_count, sizeof(*w->loads));
 	for (size_t i = 0; i < w->set_count; i++) {
 		const struct config_set *c = &config->sets[i];
 		set_init(&w->sets[i], i, &c->id, c, now_ms);
@@ -203,8 +205,10 @@ void world_carry_over(struct world *w, struct world *old, uint64_t now_ms)
 		feeds->gone = told->gone;
 		memcpy(feeds->refused, told->refused, sizeof(feeds->refused));
 		memcpy(feeds->stale, told->stale, sizeof(feeds->stale));
+		memcpy(feeds->limited, told->limited, sizeof(feeds->limited));
 		screening_carry_over(feeds, told);
 	}
+	quota_count_all(w, old);
 	for (size_t i = 0; i < old->set_count; i++) {
 		struct world_set *s = find_by_id(w, &old->sets[i].id);
 		if (!s) {
@@ -298,6 +302,7 @@ struct world *world_free(struct world *w)
 		free_owner(w->owners[i]);
 	free(w->owners);
 	free(w->vendor_paused);
+	free(w->loads);
 	config_free(w->config);
 	free(w);
 	return NULL;
@@ -331,7 +336,7 @@ bool world_vendor_is_ineffective(const struct world *w, const struct config_vend
 
 char *world_summary(const struct world *w)
 {
-	size_t elements = 0, degraded = 0, failing = 0, ineffective = 0;
+	size_t elements = 0, degraded = 0, failing = 0, ineffective = 0, limited = 0;
 	struct name *n;
 
 	for (size_t i = 0; i < w->set_count; i++) {
@@ -341,13 +346,17 @@ char *world_summary(const struct world *w)
 		ineffective +=
 			set->config && set->present && set->effect.looked && !set->effect.count;
 	}
-	for (size_t at = 0; (n = names_next(&w->names, &at));)
+	for (size_t i = 0; i < w->config->vendor_count; i++)
+		limited += w->loads[i].limited_ms != 0;
+	for (size_t at = 0; (n = names_next(&w->names, &at));) {
 		failing += names_health(n) == NAME_STOPPED;
+		limited += n->families[FAMILY_V4].limited_ms || n->families[FAMILY_V6].limited_ms;
+	}
 	return xasprintf("%svendors %zu, names %zu (%zu stopped resolving), sets %zu (%zu "
 			 "degraded), elements %zu",
-		ineffective           ? "INEFFECTIVE (see allowsyncctl): "
-		: degraded || failing ? "DEGRADED (see allowsyncctl): "
-				      : "",
+		ineffective                      ? "INEFFECTIVE (see allowsyncctl): "
+		: degraded || failing || limited ? "DEGRADED (see allowsyncctl): "
+						 : "",
 		w->config->vendor_count, w->names.by_text.count, failing, w->config->set_count,
 		degraded, elements);
 }

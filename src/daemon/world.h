@@ -22,6 +22,13 @@ struct feed_refusal {
 	const char *rule; /* static text */
 };
 
+/* What the names of a vendor hold together. */
+struct vendor_load {
+	size_t addresses;    /* one that two of them have counts twice */
+	uint64_t limited_ms; /* since when they have more than max-addresses; 0: they have not */
+	uint64_t round;      /* when it was last counted, in world.load_rounds */
+};
+
 /* What a name feeds: name.userdata. */
 struct name_feeds {
 	struct owner **owners;
@@ -29,6 +36,7 @@ struct name_feeds {
 	enum name_health reported;         /* what the journal was last told */
 	bool kept_back;                    /* its silence may be everybody's (daemon/silence.h) */
 	bool gone, stale[FAMILY_COUNT];    /* so it was told */
+	bool limited[FAMILY_COUNT];        /* likewise: it has more addresses than it may have */
 	const char *refused[FAMILY_COUNT]; /* why addresses of its answers are not used, as it was
 					    * told; static text; NULL: all are */
 	struct feed_refusal *refusals;
@@ -159,7 +167,9 @@ struct world {
 	size_t owner_count, owner_capacity;
 	struct world_set *sets;
 	size_t set_count;
-	bool *vendor_paused; /* beside config->vendors */
+	bool *vendor_paused;       /* beside config->vendors */
+	struct vendor_load *loads; /* likewise */
+	uint64_t load_rounds;
 };
 
 /* Names due at once, sets to be looked at; nothing is asked or opened here. Takes the config. */

@@ -268,8 +268,10 @@ static void test_512_addresses_are_whole_and_513_are_malformed(void)
 	CHECK_INT(a.count, 512);
 	check_address(0, "45.0.0.1", 60);
 	check_address(511, "45.0.2.0", 60);
+	CHECK(!answer_is_too_large(&a));
 	many(ANSWER_ADDRESSES_MAX + 1);
 	check_malformed("more addresses than one answer may hold");
+	CHECK(answer_is_too_large(&a));
 }
 
 static void test_duplicates_do_not_count_towards_512(void)

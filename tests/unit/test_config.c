@@ -326,23 +326,30 @@ static void test_bounds_come_from_vendor_then_profile_then_resolver(void)
 		const char *resolver, *profile, *vendor;
 		struct config_bounds want;
 	} cases[] = {
-		{"", "", "", {5, 3600, -1, 0, 604800}},
-		{"stale-max = 2d\n", "", "", {5, 3600, -1, 0, 172800}},
-		{"stale-max = 2d\n", "", "stale-max = 1h\n", {5, 3600, -1, 0, 3600}},
-		{"refresh-min = 10s\nlinger = 0\n", "", "", {10, 3600, 0, 0, 604800}},
-		{"", "refresh-max = 10min\n", "", {5, 600, -1, 0, 604800}},
-		{"refresh-max = 5min\n", "refresh-max = 10min\n", "", {5, 300, -1, 0, 604800}},
-		{"refresh-max = 5min\n", "", "refresh-max = 2h\n", {5, 7200, -1, 0, 604800}},
-		{"", "revoke-within = 1h\n", "", {5, 1800, -1, 3600, 604800}},
-		{"revoke-within = 30min\n", "revoke-within = 1h\n", "", {5, 900, -1, 1800, 604800}},
-		{"", "revoke-within = 1h\n", "revoke-within = 2h\n", {5, 3600, -1, 7200, 604800}},
+		{"", "", "", {5, 3600, -1, 0, 604800, 4096}},
+		{"stale-max = 2d\n", "", "", {5, 3600, -1, 0, 172800, 4096}},
+		{"stale-max = 2d\n", "", "stale-max = 1h\n", {5, 3600, -1, 0, 3600, 4096}},
+		{"refresh-min = 10s\nlinger = 0\n", "", "", {10, 3600, 0, 0, 604800, 4096}},
+		{"", "refresh-max = 10min\n", "", {5, 600, -1, 0, 604800, 4096}},
+		{"refresh-max = 5min\n", "refresh-max = 10min\n", "",
+			{5, 300, -1, 0, 604800, 4096}},
+		{"refresh-max = 5min\n", "", "refresh-max = 2h\n", {5, 7200, -1, 0, 604800, 4096}},
+		{"", "revoke-within = 1h\n", "", {5, 1800, -1, 3600, 604800, 4096}},
+		{"revoke-within = 30min\n", "revoke-within = 1h\n", "",
+			{5, 900, -1, 1800, 604800, 4096}},
+		{"", "revoke-within = 1h\n", "revoke-within = 2h\n",
+			{5, 3600, -1, 7200, 604800, 4096}},
 		{"", "revoke-within = 1h\n", "refresh-max = 50min\nlinger = 10min\n",
-			{5, 3000, 600, 3600, 604800}},
-		{"", "revoke-within = 1h\n", "linger = 50min\n", {5, 600, 3000, 3600, 604800}},
-		{"", "revoke-within = 1h\n", "linger = 5min\n", {5, 1800, 300, 3600, 604800}},
-		{"", "revoke-within = 6s\n", "", {3, 3, -1, 6, 604800}},
-		{"refresh-min = 2h\n", "", "", {7200, 7200, -1, 0, 604800}},
-		{"", "", "refresh-max = 2s\n", {2, 2, -1, 0, 604800}},
+			{5, 3000, 600, 3600, 604800, 4096}},
+		{"", "revoke-within = 1h\n", "linger = 50min\n",
+			{5, 600, 3000, 3600, 604800, 4096}},
+		{"", "revoke-within = 1h\n", "linger = 5min\n", {5, 1800, 300, 3600, 604800, 4096}},
+		{"", "revoke-within = 6s\n", "", {3, 3, -1, 6, 604800, 4096}},
+		{"refresh-min = 2h\n", "", "", {7200, 7200, -1, 0, 604800, 4096}},
+		{"", "", "refresh-max = 2s\n", {2, 2, -1, 0, 604800, 4096}},
+		{"max-addresses-per-name = 9\n", "", "", {5, 3600, -1, 0, 604800, 9}},
+		{"max-addresses-per-name = 9\n", "", "max-addresses-per-name = 7\n",
+			{5, 3600, -1, 0, 604800, 7}},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -359,7 +366,20 @@ static void test_bounds_come_from_vendor_then_profile_then_resolver(void)
 		CHECK_INT(config->vendors[0].bounds.linger_s, cases[i].want.linger_s);
 		CHECK_INT(config->vendors[0].bounds.revoke_within_s, cases[i].want.revoke_within_s);
 		CHECK_INT(config->vendors[0].bounds.stale_max_s, cases[i].want.stale_max_s);
+		CHECK_INT(config->vendors[0].bounds.addresses_max, cases[i].want.addresses_max);
 	}
+}
+
+static void test_a_vendor_has_room_for_as_many_addresses_as_it_has_names(void)
+{
+	lab_start("[vendor b]\n[vendor c]\n[vendor d]\nprofile = b\nmax-addresses = 12\n"
+		  "[set b]\nfamily = ip\ntable = t\nset = b\nvendor = b, c, d\n");
+	lab_write(root, PACKAGE "b.conf", "[endpoint a]\nname = {1..256}.example\nallow = tcp/1\n");
+	lab_write(root, PACKAGE "c.conf", "[endpoint a]\nname = {1..257}.example\nallow = tcp/1\n");
+	CHECK_STR(load(), "");
+	CHECK_INT(config->vendors[0].addresses_max, 16384);
+	CHECK_INT(config->vendors[1].addresses_max, 257 * 64);
+	CHECK_INT(config->vendors[2].addresses_max, 12);
 }
 
 static void test_sets_take_by_endpoint_role_and_direction(void)
@@ -543,6 +563,7 @@ int main(void)
 	TAP_RUN(test_a_root_with_a_slash_is_the_same_root);
 	TAP_RUN(test_the_digest_follows_every_file);
 	TAP_RUN(test_bounds_come_from_vendor_then_profile_then_resolver);
+	TAP_RUN(test_a_vendor_has_room_for_as_many_addresses_as_it_has_names);
 	TAP_RUN(test_sets_take_by_endpoint_role_and_direction);
 	TAP_RUN(test_what_is_idle_is_said_and_kept_for_the_status);
 	TAP_RUN(test_a_set_or_vendor_without_content_is_ineffective);

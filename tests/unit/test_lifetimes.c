@@ -323,7 +323,7 @@ static void endless_pool_is_bounded_by_what_lingers_longest(void)
 		for (unsigned i = 0; i < BATCH; i++)
 			addresses[i] = (struct answer_address){v4(1 + round * BATCH + i), 5};
 		names_apply(&names, f, &a, NULL, now, &changes);
-		CHECK(f->count <= NAMES_ADDRESSES_MAX);
+		CHECK(f->count <= CONFIG_NAME_ADDRESSES_MAX);
 		for (unsigned i = 0; i < BATCH; i++)
 			CHECK(find(f, 1 + round * BATCH + i));
 		if (round > 0)
@@ -336,7 +336,7 @@ static void endless_pool_is_bounded_by_what_lingers_longest(void)
 		CHECK_STR(changes.items[i].reason, changes.items[i].entered ? "answer" : "limit");
 	}
 	CHECK_INT(left + f->count, 100 * BATCH);
-	CHECK(f->count > NAMES_ADDRESSES_MAX - BATCH);
+	CHECK(f->count > CONFIG_NAME_ADDRESSES_MAX - BATCH);
 }
 
 static bool is_odd(void *userdata, const struct addr *a)
