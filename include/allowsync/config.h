@@ -65,8 +65,9 @@ struct config_set {
 	struct strings endpoints; /* none: all */
 	struct strings roles;     /* none: all */
 	enum direction direction;
-	bool remove_foreign; /* elements of others that nobody wants are deleted */
-	uint8_t protocol;    /* IPPROTO_*: the set takes services of that one only; 0: of all */
+	bool remove_foreign;   /* elements of others that nobody wants are deleted */
+	uint8_t protocol;      /* IPPROTO_*: the set takes services of that one only; 0: of all */
+	unsigned elements_max; /* that there may be in it */
 	int64_t fuse_s; /* our elements expire that long after the last sign of life; 0: never; -1:
 			 * as the set's own default timeout says */
 };
@@ -105,6 +106,7 @@ enum {
 	/* Of a vendor by default: the first, or for each name the second, whichever is more. */
 	CONFIG_VENDOR_ADDRESSES_MAX = 16384,
 	CONFIG_VENDOR_ADDRESSES_A_NAME = 64,
+	CONFIG_SET_ELEMENTS_MAX = 1000000,
 };
 
 struct config_vendor *config_vendor_find(const struct config *c, const char *name);

@@ -67,6 +67,7 @@ struct set_kind {
 	uint32_t size;        /* 0: no limit */
 	const char *unusable; /* why it cannot be filled ("flag constant"); NULL: it can */
 	uint8_t protocol;     /* configured: only services of this IPPROTO_*; 0: of all */
+	uint32_t most;        /* configured: not more elements in it; 0: no such bound */
 	uint64_t fuse_ms; /* configured: our elements expire after that; 0: they are permanent */
 };
 
@@ -80,6 +81,8 @@ bool set_id_eq(const struct set_id *a, const struct set_id *b);
 const char *set_kind_type_name(const struct set_kind *kind);
 /* Elements that are ranges of addresses (an rbtree in the kernel, where they cannot overlap). */
 bool set_kind_has_ranges(const struct set_kind *kind);
+/* How many elements there may be in it, by its size and what is configured; 0: no limit. */
+uint32_t set_kind_limit(const struct set_kind *kind);
 /* Concatenations with flag interval (pipapo): only single keys are put there. */
 bool set_kind_has_boxes(const struct set_kind *kind);
 /* How long a single key is: half an element_key in a set with flag interval. 0: unknown. */

@@ -51,6 +51,7 @@ static const struct key_def set_keys[] = {
 	{"foreign", KEY_SCALAR},
 	{"proto", KEY_SCALAR},
 	{"fuse", KEY_SCALAR},
+	{"max-elements", KEY_SCALAR},
 	{NULL, 0},
 };
 static const struct key_def devices_keys[] = {

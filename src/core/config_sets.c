@@ -177,6 +177,8 @@ static void check_duplicate(
 	}
 }
 
+enum { ELEMENTS_LARGEST = 10000000 };
+
 void config_build_set(struct config_builder *b, const struct section *s)
 {
 	static const char *const families[] = {"inet", "ip", "ip6", NULL};
@@ -200,6 +202,8 @@ void config_build_set(struct config_builder *b, const struct section *s)
 	set.remove_foreign = removes_foreign(b, s);
 	set.protocol = protocol(b, s);
 	set.fuse_s = fuse(b, s);
+	set.elements_max = CONFIG_SET_ELEMENTS_MAX;
+	value_number(s, "max-elements", 1, ELEMENTS_LARGEST, b->diags, &set.elements_max);
 	if (set.id.nf_family && set.id.table && set.id.name)
 		check_duplicate(b, s, &set);
 

@@ -110,6 +110,13 @@ bool set_kind_has_ranges(const struct set_kind *kind)
 	return kind->interval && kind->layout == SET_LAYOUT_ADDR;
 }
 
+uint32_t set_kind_limit(const struct set_kind *kind)
+{
+	if (!kind->size || (kind->most && kind->most < kind->size))
+		return kind->most;
+	return kind->size;
+}
+
 bool set_kind_has_boxes(const struct set_kind *kind)
 {
 	return kind->interval && kind->layout != SET_LAYOUT_ADDR;

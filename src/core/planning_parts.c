@@ -47,7 +47,7 @@ static bool replaces_some(const struct planning_part *t, const struct element_ke
 void planning_fit(struct planning_part *t)
 {
 	struct plan_set *s = t->set;
-	size_t size = t->in->kind->size, kept = 0;
+	size_t size = set_kind_limit(t->in->kind), kept = 0;
 
 	if (!s || !size || !s->add_count)
 		return;

@@ -3,6 +3,7 @@
 #include "daemon/refresh.h"
 
 #include "base/strbuf.h"
+#include "core/limits.h"
 #include "daemon/quota.h"
 #include "daemon/screening.h"
 
@@ -59,12 +60,27 @@ void refresh_apply(struct world *w, const struct name_changes *changes)
 	}
 }
 
+/* Does something since the last answer? */
+static bool begins_to_linger(const struct name_family *f)
+{
+	for (size_t i = 0; i < f->count; i++) {
+		if (f->addresses[i].missing_ms && f->addresses[i].missing_ms >= f->asked_ms)
+			return true;
+	}
+	return false;
+}
+
 void refresh_on_answer(struct world *w, const struct name_family *f)
 {
 	const struct name_feeds *feeds = f->name->userdata;
+	bool lingers = begins_to_linger(f);
 
-	for (size_t i = 0; feeds && i < feeds->count; i++)
-		w->sets[feeds->owners[i]->set_index].answers_came = true;
+	for (size_t i = 0; feeds && i < feeds->count; i++) {
+		struct world_set *set = &w->sets[feeds->owners[i]->set_index];
+		set->answers_came = true;
+		/* It may make room for what was left out. */
+		set->plan_all = set->plan_all || (set->full && lingers);
+	}
 }
 
 static const struct config_endpoint *endpoint_of(const struct world *w, const struct owner *o)
@@ -337,6 +353,57 @@ void refresh_fill_set(struct world *w, struct world_set *set)
 	look_for_misfits(w, set);
 	for (size_t i = 0; i < set->owner_count; i++)
 		each_range(w, set->owners[i], hold_known);
+}
+
+static int compare_pointers(const void *a, const void *b)
+{
+	uintptr_t x = *(const uintptr_t *)a, y = *(const uintptr_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* What feeds the set by name, each once; and the most elements that one address of them is. */
+static struct name_family **feeding(
+	const struct world *w, const struct world_set *set, size_t *ret_count, size_t *ret_most)
+{
+	struct name_family **families = xcalloc(set->owner_count, sizeof(struct name_family *));
+	struct element_key keys[SET_PORTS_MAX];
+	size_t count = 0, kept = 0;
+
+	*ret_most = 1;
+	for (size_t i = 0; i < set->owner_count; i++) {
+		const struct owner *o = set->owners[i];
+		struct name_family *f =
+			o->name ? &names_find(&w->names, o->name)->families[set->kind.family]
+				: NULL;
+		if (!f || !f->count)
+			continue;
+		const struct addr *a = &f->addresses[0].addr;
+		size_t n = expand(set, o, &(struct addr_range){*a, *a}, keys);
+		*ret_most = n > *ret_most ? n : *ret_most;
+		families[count++] = f;
+	}
+	if (count)
+		qsort(families, count, sizeof(struct name_family *), compare_pointers);
+	for (size_t i = 0; i < count; i++) {
+		if (!kept || families[kept - 1] != families[i])
+			families[kept++] = families[i];
+	}
+	*ret_count = kept;
+	return families;
+}
+
+bool refresh_make_room(struct world *w, struct world_set *set, size_t elements)
+{
+	struct name_changes changes = NAME_CHANGES_NULL;
+	size_t count, most;
+	struct name_family **families = feeding(w, set, &count, &most);
+
+	size_t made = limits_make_room(families, count, (elements + most - 1) / most, &changes);
+	refresh_apply(w, &changes);
+	name_changes_done(&changes);
+	free(families);
+	return made;
 }
 
 /* NULL: a static entry. */

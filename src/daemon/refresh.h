@@ -9,6 +9,9 @@ void refresh_apply(struct world *w, const struct name_changes *changes);
  * reload: what may not be there any more leaves at once, and names are asked again where it
  * matters. */
 void refresh_judge_again(struct world *w, uint64_t now_ms);
+/* So many elements do not fit into the set: lets go of what lingers in the names that feed it, the
+ * least recently seen first, but of no more than may be needed. False: nothing lingers. */
+bool refresh_make_room(struct world *w, struct world_set *set, size_t elements);
 /* Notes for the sets which this name feeds that an answer came. */
 void refresh_on_answer(struct world *w, const struct name_family *f);
 /* Everything that the set should hold, from what is known, after its kind became known or changed:

@@ -138,9 +138,11 @@ static size_t room_of(const struct world_set *set)
 {
 	size_t others = live_count(&set->live) - set->live.ours;
 
-	if (!set->kind.size)
+	size_t limit = set_kind_limit(&set->kind);
+
+	if (!limit)
 		return SIZE_MAX;
-	return set->kind.size > others ? set->kind.size - others : 0;
+	return limit > others ? limit - others : 0;
 }
 
 static void take_key(struct keys *k, const struct element_key *key)

@@ -3,6 +3,7 @@
 #include "base/strbuf.h"
 #include "core/planning.h"
 #include "daemon/changes.h"
+#include "daemon/refresh.h"
 #include "daemon/sync_private.h"
 #include "edge/nft_conn.h"
 #include "edge/nft_monitor.h"
@@ -16,8 +17,9 @@ enum {
 	GENERATION_WAIT_MS = 20, /* before what cannot do without is tried again */
 	BATCH_MAX = 50000,       /* elements: what our monitor's buffer holds, and a short lock */
 	ROUNDS_MAX = 1000,       /* of pieces: each one commits some, or ends it */
-	PEEK_MS = 5000,          /* where wanted keys are held by others' elements that expire */
-	RENEWALS = 3,            /* in the time that a fuse takes */
+	ROOMS_MAX = 256, /* times that room is made in a turn: it is planned anew each time */
+	PEEK_MS = 5000,  /* where wanted keys are held by others' elements that expire */
+	RENEWALS = 3,    /* in the time that a fuse takes */
 	RENEW_RETRY_MS = 1000,
 };
 
@@ -26,8 +28,10 @@ enum {
 /* What leaves goes on leaving, and what then fits comes in. */
 static void note_full(const struct sync *s, struct world *w, struct world_set *set, uint64_t now_ms)
 {
-	_cleanup_free_ char *why = xasprintf(
-		"it is full: not all that it should hold fits into size %u", set->kind.size);
+	unsigned limit = set_kind_limit(&set->kind);
+	_cleanup_free_ char *why =
+		xasprintf("it is full: not all that it should hold fits into %s %u",
+			limit == set->kind.size ? "size" : "max-elements", limit);
 
 	set->look_failures = 0;
 	sync_degrade(s, w, set, now_ms, why);
@@ -192,6 +196,18 @@ static bool put_off(struct world *w, const struct plan *p, uint64_t now_ms)
 	return some;
 }
 
+/* What lingers leaves before its time where something new finds no room. One set after the other,
+ * as it may make room in several. True: something did. */
+static bool make_room(struct world *w, const struct plan *p)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		size_t left_out = p->sets[i].left_out;
+		if (left_out && refresh_make_room(w, &w->sets[p->sets[i].set_index], left_out))
+			return true;
+	}
+	return false;
+}
+
 static void tell_pieces(const struct sync *s, const struct world *w, const struct plan *p)
 {
 	size_t n = plan_work_count(p);
@@ -230,7 +246,7 @@ static void finish_all(const struct sync *s, struct world *w, const struct plan 
  * the worst is a refusal, and then a look. */
 void sync_commit_turn(struct sync *s, struct world *w, uint64_t now_ms)
 {
-	size_t refusals = 0, stale = 0, rounds = 0;
+	size_t refusals = 0, stale = 0, rounds = 0, rooms = 0;
 	bool told = false;
 
 	/* Each refusal leaves at least one set out. */
@@ -238,6 +254,10 @@ void sync_commit_turn(struct sync *s, struct world *w, uint64_t now_ms)
 		_cleanup_(plan_done) struct plan p;
 
 		plan_turn(s, w, stale < STALE_MAX, now_ms, &p);
+		if (rooms < ROOMS_MAX && make_room(w, &p)) {
+			rooms++;
+			continue;
+		}
 		if (!p.has_generation && put_off(w, &p, now_ms)) {
 			plan_done(&p);
 			plan_turn(s, w, false, now_ms, &p);

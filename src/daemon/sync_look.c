@@ -45,6 +45,7 @@ static void take_kind(
 
 	set->kind = *kind;
 	set->kind.protocol = set->config ? set->config->protocol : 0;
+	set->kind.most = set->config ? set->config->elements_max : 0;
 	set->kind.fuse_ms = refresh_fuse_ms(set);
 	/* Its two ends each, and nft's at address 0. */
 	if (set->halves_size && set_kind_has_ranges(&set->kind) && set->kind.size)

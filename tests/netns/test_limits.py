@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """More addresses than there may be: who makes room, what is not taken, and what is said of it."""
 import recipes
-from recipes import ADDR4, becomes, resolve, status
+from recipes import ADDR4, PORTS4, resolve, status
 from test_commit import NAME, OTHER, addresses, begin, give
 
 
@@ -97,3 +97,33 @@ def test_an_answer_that_is_too_large_is_an_alarm_also_beside_a_good_one(make_lab
     assert said["PRIORITY"] == "4" and not daemon.events("name-failing")
     give(lab, daemon, "45.1.0.1", "2a00:1::1")
     assert len(daemon.events("answer-refused")) == 2
+
+
+def test_a_full_set_lets_go_of_what_lingers_and_of_nothing_else(make_lab):
+    lab = make_lab(ruleset=recipes.table(f"s {ADDR4}", f"p {PORTS4}", f"free {ADDR4}"), cache=False)
+    daemon = lab.daemon(recipes.resolver("1h") + recipes.vendors("acme") + recipes.sets("s acme")
+                        + "max-elements = 6\n" + recipes.sets("p acme") + "max-elements = 12\n"
+                        + recipes.sets("free acme"))
+    daemon.profile("acme", recipes.profile({"name": NAME, "allow": "tcp/443, udp/53"}))
+    daemon.start()
+    a = addresses(1, 16)
+    give(lab, daemon, *a[:2])
+    give(lab, daemon, *a[2:4])
+    give(lab, daemon, *a[4:7])
+    assert set(lab.elements("s")) == set(lab.elements("free")) == set(a[1:7]), "the oldest went"
+    assert set(lab.elements("p")) == {f"{x} . {s}" for x in a[1:7] for s in ("tcp . 443", "udp . 53")}
+    assert daemon.ctl("status").returncode == 0 and not daemon.events("set-degraded")
+    assert {e["ALLOWSYNC_REASON"] for e in daemon.events("changed")} >= {"answer, limit"}
+    # All that lingers, and it is not enough: what stands stays, in a set that has room all is there.
+    give(lab, daemon, *a[6:14])
+    assert set(lab.elements("free")) == set(a[6:14])
+    assert len(lab.elements("s")) == 6 and a[6] in lab.elements("s") and set(lab.elements("s")) < set(a[6:14])
+    assert len(lab.elements("p")) == 12
+    assert [e["MESSAGE"].split("set inet filter ")[1] for e in daemon.events("set-degraded")] == [
+        f"{name}: it is full: not all that it should hold fits into max-elements {n}; looking again"
+        for name, n in (("s", 6), ("p", 12))]
+    assert daemon.ctl("status").returncode == 1
+    give(lab, daemon, *a[6:10])
+    assert len(daemon.events("set-recovered")) == 2
+    assert set(lab.elements("s")) >= set(a[6:10])
+    assert daemon.ctl("status").returncode == 0

@@ -121,7 +121,8 @@ static void ours_with_a_timeout_running_is_renewed(void)
 /* The kernel refuses a batch whole: what has to leave must not wait for room for others. */
 static void more_than_fits_is_left_out_and_deletes_go_ahead(void)
 {
-	const struct set_kind small = {.layout = SET_LAYOUT_ADDR, .family = FAMILY_V4, .size = 3};
+	/* By the kernel's size, by what is configured, by the smaller of both. */
+	static const uint32_t bounds[][2] = {{3, 0}, {0, 3}, {3, 9}, {9, 3}};
 	struct wanted w = WANTED_NULL;
 	struct live l = LIVE_NULL;
 
@@ -130,7 +131,12 @@ static void more_than_fits_is_left_out_and_deletes_go_ahead(void)
 	put(&l, 3, true, true);
 	for (unsigned i = 3; i <= 6; i++)
 		hold(&w, i);
-	for (int whole = 0; whole < 2; whole++) {
+	for (size_t i = 0; i < 8; i++) {
+		const struct set_kind small = {.layout = SET_LAYOUT_ADDR,
+			.family = FAMILY_V4,
+			.size = bounds[i / 2][0],
+			.most = bounds[i / 2][1]};
+		bool whole = i % 2;
 		struct plan p = PLAN_NULL;
 		struct planning in = planning_of(&w, &l);
 		in.kind = &small;
