@@ -18,14 +18,16 @@ enum event_kind {
 	EVENT_CONFIG_DIAG,    /* one error or warning in it */
 	EVENT_NAME_FAILING,   /* a name that resolved before stopped */
 	EVENT_NAME_RECOVERED,
-	EVENT_NAME_GONE,      /* one that DNS denies for certain: its addresses leave */
-	EVENT_NAME_STALE,     /* one that stopped long ago (stale-max), and is still allowed */
-	EVENT_NAME_NEVER,     /* a name that has never resolved: a note */
-	EVENT_DNS_SILENT,     /* no server answers, whatever the name */
-	EVENT_DNS_ANSWERS,    /* one does again */
-	EVENT_ANSWER_REFUSED, /* an answer that is not used */
-	EVENT_LIMITED,        /* a name or a vendor has more addresses than it may have */
-	EVENT_SET_DEGRADED,   /* missing, unusable, full */
+	EVENT_NAME_GONE,       /* one that DNS denies for certain: its addresses leave */
+	EVENT_NAME_STALE,      /* one that stopped long ago (stale-max), and is still allowed */
+	EVENT_NAME_NEVER,      /* a name that has never resolved: a note */
+	EVENT_DNS_SILENT,      /* no server answers, whatever the name */
+	EVENT_DNS_ANSWERS,     /* one does again */
+	EVENT_ANSWER_REFUSED,  /* an answer that is not used */
+	EVENT_ANSWER_REPLACED, /* an answer with almost nothing of what was before */
+	EVENT_ALIAS_MOVED,     /* a name's chain of aliases ends in another domain */
+	EVENT_LIMITED,         /* a name or a vendor has more addresses than it may have */
+	EVENT_SET_DEGRADED,    /* missing, unusable, full */
 	EVENT_SET_RECOVERED,
 	EVENT_SET_ENTRY_REFUSED, /* an entry that the set cannot hold */
 	EVENT_SET_MIXED,         /* endpoints of different services in a plain address set */

@@ -23,6 +23,8 @@ static const struct {
 	[EVENT_DNS_SILENT] = {"dns-silent", "69ffefc6d296495f911e512bce68531a"},
 	[EVENT_DNS_ANSWERS] = {"dns-answers", "8c05a876abf741c2945f4fefd8f208fc"},
 	[EVENT_ANSWER_REFUSED] = {"answer-refused", "3234b2d1bd9041c6b522edf381d06694"},
+	[EVENT_ANSWER_REPLACED] = {"answer-replaced", "05a095757db96fb7473ac1ddaff65f49"},
+	[EVENT_ALIAS_MOVED] = {"alias-moved", "5ae181515a4ee6c29b7db2c6fdf746c4"},
 	[EVENT_LIMITED] = {"limited", "eb14e24bbbf5d73dc1605db07bea5aeb"},
 	[EVENT_SET_DEGRADED] = {"set-degraded", "8cd74a56434f44fbbba25cbc643b8ffb"},
 	[EVENT_SET_RECOVERED] = {"set-recovered", "d4f6b952a37344ad9ddaf70891f99fe1"},

@@ -10,6 +10,7 @@
 #include "allowsync/answer.h"
 #include "base/strbuf.h"
 #include "core/answer_union.h"
+#include "daemon/alarms.h"
 #include "daemon/effect.h"
 #include "daemon/engine_private.h"
 #include "daemon/health.h"
@@ -71,6 +72,7 @@ static void apply_answer(
 	struct screening screening;
 
 	screening_take_out(e->world, f, a, &screening);
+	alarms_tell(&e->sync, e->world, f, a, loop_now_ms());
 	names_apply(&e->world->names, f, a, server, loop_now_ms(), &changes);
 	quota_fit(&e->sync, e->world, f, &changes, loop_now_ms());
 	refresh_apply(e->world, &changes);

@@ -205,6 +205,8 @@ void world_carry_over(struct world *w, struct world *old, uint64_t now_ms)
 		feeds->gone = told->gone;
 		memcpy(feeds->refused, told->refused, sizeof(feeds->refused));
 		memcpy(feeds->stale, told->stale, sizeof(feeds->stale));
+		feeds->replaced_ms = told->replaced_ms;
+		feeds->moved_ms = told->moved_ms;
 		memcpy(feeds->limited, told->limited, sizeof(feeds->limited));
 		screening_carry_over(feeds, told);
 	}

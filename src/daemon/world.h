@@ -36,6 +36,7 @@ struct name_feeds {
 	enum name_health reported;         /* what the journal was last told */
 	bool kept_back;                    /* its silence may be everybody's (daemon/silence.h) */
 	bool gone, stale[FAMILY_COUNT];    /* so it was told */
+	uint64_t replaced_ms, moved_ms;    /* when the alarm of that was last told; 0: never */
 	bool limited[FAMILY_COUNT];        /* likewise: it has more addresses than it may have */
 	const char *refused[FAMILY_COUNT]; /* why addresses of its answers are not used, as it was
 					    * told; static text; NULL: all are */

@@ -15,6 +15,7 @@ Kinds; addresses are 45.x.y.i and 2a00:1::x:i, the same for a name whenever it i
   ok  ttl-N  ttltop (the top bit set)  unequal (TTLs 1, 60 and 3600 in one set)  many-N  rotate-N (N of
   them, others each time, TTL 1)  rotate-N-TTL  nth-I (only the I-th)  upper (owner in upper case)
   dup (each address twice)
+  alias-N (a CNAME into the N-th other domain)
   chain-N (CNAMEs, TTLs 100, 99, ...)  backwards-N (the same, last record first)  cnameloop  selfloop
   cut-N (chain without an end, nobody recursed)  cnamenx  cnamenodata  twocnames
   oddcname-N (to a name with this byte)
@@ -217,6 +218,10 @@ class Faults:
             a.add(i)
 
     # --- chains ---
+
+    def kind_alias(self, a, n):
+        a.cname(a.name, f"pool.domain{n}.example.")
+        a.add(n, owner=f"pool.domain{n}.example.")
 
     def kind_chain(self, a, n):
         chain(a, n)
