@@ -100,6 +100,12 @@ static void print_address(struct printer *p, const json_t *a)
 		print_tinted(
 			p, TINT_WARN, "missing since the answer of %s, leaves %s", missing, leaves);
 	}
+	if (field_has(a, "not_for")) {
+		_cleanup_free_ char *whom = field_join(a, "not_for", ", ");
+		_cleanup_free_ char *text = text_escape(whom);
+		print_raw(p, "; ");
+		print_tinted(p, TINT_WARN, "not for %s", text);
+	}
 	print_raw(p, "\n");
 }
 
@@ -127,6 +133,11 @@ static void print_family(struct printer *p, const char *type, const json_t *f)
 		print_text(p, field_text(f, "outcome"));
 	else
 		print_raw(p, "no answer yet");
+	if (field_has(f, "refused")) {
+		_cleanup_free_ char *why = text_escape(field_text(f, "refused"));
+		print_raw(p, ", ");
+		print_tinted(p, TINT_WARN, "addresses are not used (%s)", why);
+	}
 	if (field_has(f, "ttl"))
 		print_raw(p, ", TTL %lld s", (long long)field_int(f, "ttl"));
 	if (field_has(f, "asked")) {

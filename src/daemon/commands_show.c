@@ -14,41 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-int64_t show_time(const struct show_clock *clock, uint64_t ms)
-{
-	return (clock->wall_ms + (int64_t)(ms - clock->now_ms)) / 1000;
-}
-
-struct json_t *show_text(const char *text)
-{
-	json_t *json = json_string(text ? text : "");
-
-	if (!json) {
-		_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
-		strbuf_append_escaped(&b, text, strlen(text));
-		json = json_string(strbuf_text(&b));
-	}
-	return json;
-}
-
-void show_put_text(struct json_t *object, const char *key, const char *text)
-{
-	if (text)
-		json_object_set_new(object, key, show_text(text));
-}
-
-void show_put_time(
-	struct json_t *object, const char *key, const struct show_clock *clock, uint64_t ms)
-{
-	if (ms)
-		json_object_set_new(object, key, json_integer(show_time(clock, ms)));
-}
-
-void show_put_count(struct json_t *object, const char *key, uint64_t n)
-{
-	json_object_set_new(object, key, json_integer((json_int_t)n));
-}
-
 /* Consumes the text. */
 static void add_text(json_t *array, char *text)
 {
@@ -89,7 +54,8 @@ struct json_t *show_address(const struct show_context *c, const struct name_addr
 	return json;
 }
 
-static json_t *show_family(const struct show_context *c, const struct name_family *f)
+static json_t *show_family(
+	const struct world *w, const struct show_context *c, const struct name_family *f)
 {
 	json_t *json = json_object(), *addresses = json_array();
 
@@ -104,11 +70,15 @@ static json_t *show_family(const struct show_context *c, const struct name_famil
 	show_put_count(json, "failures", f->failures);
 	show_put_time(json, "failing", &c->clock, f->failing_since_ms);
 	show_put_denials(json, &c->clock, f);
+	show_put_refused(json, f);
 	show_put_text(json, "chain", f->chain);
 	show_put_text(json, "server", f->server);
 	show_put_count(json, "linger", names_linger_ms(f, c->clock.now_ms) / 1000);
-	for (size_t i = 0; i < f->count; i++)
-		json_array_append_new(addresses, show_address(c, &f->addresses[i]));
+	for (size_t i = 0; i < f->count; i++) {
+		json_t *address = show_address(c, &f->addresses[i]);
+		show_put_not_for(address, w, f->name, &f->addresses[i].addr);
+		json_array_append_new(addresses, address);
+	}
 	json_object_set_new(json, "addresses", addresses);
 	return json;
 }
@@ -128,8 +98,8 @@ struct json_t *show_name(const struct world *w, const struct show_context *c, co
 	json_object_set_new(json, "endpoints", endpoints);
 	json_object_set_new(json, "sets", sets);
 	show_put_text(json, "state", name_health_name(names_health(n)));
-	json_object_set_new(json, "ipv4", show_family(c, &n->families[FAMILY_V4]));
-	json_object_set_new(json, "ipv6", show_family(c, &n->families[FAMILY_V6]));
+	json_object_set_new(json, "ipv4", show_family(w, c, &n->families[FAMILY_V4]));
+	json_object_set_new(json, "ipv6", show_family(w, c, &n->families[FAMILY_V6]));
 	return json;
 }
 
@@ -214,10 +184,11 @@ struct tally {
 	size_t names, addresses, ranges;
 	size_t stopped, never;
 	const char *first_stopped;
-	const char *outcome; /* of that one */
-	size_t kept;         /* its addresses */
-	bool first_gone;     /* they leave or have left */
-	size_t gone;         /* of the stopped */
+	const char *outcome; /* of that one, and why its answer is not used; NULL: there is none */
+	const char *refused;
+	size_t kept;     /* its addresses */
+	bool first_gone; /* they leave or have left */
+	size_t gone;     /* of the stopped */
 	const char *first_never;
 	size_t stale; /* of the stopped */
 	const char *first_stale;
@@ -241,6 +212,14 @@ static void tally_stale(struct tally *t, const struct name *n)
 	}
 }
 
+static void take_outcome(struct tally *t, const struct name_family *f)
+{
+	const struct name_feeds *feeds = f->name->userdata;
+
+	t->outcome = answer_outcome_name(f->outcome);
+	t->refused = feeds ? feeds->refused[f->family] : NULL;
+}
+
 static void tally_name(struct tally *t, const struct name *n, struct map *seen)
 {
 	enum name_health health = names_health(n);
@@ -259,7 +238,7 @@ static void tally_name(struct tally *t, const struct name *n, struct map *seen)
 	for (int i = 0; i < FAMILY_COUNT; i++) {
 		const struct name_family *f = &n->families[i];
 		if (first && f->failing_since_ms)
-			t->outcome = answer_outcome_name(f->outcome);
+			take_outcome(t, f);
 		if (first)
 			t->kept += f->count;
 		for (size_t j = 0; j < f->count; j++) {
@@ -305,12 +284,14 @@ static char *stopped_text(const struct tally *t)
 {
 	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
 
-	strbuf_appendf(&b, "%s: %s, ", t->first_stopped, t->outcome ? t->outcome : "no answer");
+	strbuf_appendf(&b, "%s: %s", t->first_stopped, t->outcome ? t->outcome : "no answer");
+	if (t->refused)
+		strbuf_appendf(&b, " (%s)", t->refused);
 	if (t->first_gone)
 		strbuf_appendf(
-			&b, "for certain, its addresses %s", t->kept ? "leave" : "have left");
+			&b, ", for certain, its addresses %s", t->kept ? "leave" : "have left");
 	else
-		strbuf_appendf(&b, "its %zu address%s kept", t->kept, t->kept == 1 ? "" : "es");
+		strbuf_appendf(&b, ", its %zu address%s kept", t->kept, t->kept == 1 ? "" : "es");
 	if (t->stopped > 1)
 		strbuf_appendf(
 			&b, "; and %zu more name%s", t->stopped - 1, t->stopped == 2 ? "" : "s");

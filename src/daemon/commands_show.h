@@ -49,6 +49,11 @@ struct json_t *show_name(const struct world *w, const struct show_context *c, co
 struct json_t *show_address(const struct show_context *c, const struct name_address *a);
 /* The servers, how they are, and what was asked of them. */
 struct json_t *show_resolver(const struct show_context *c);
+/* "refused": why addresses of the family's answers are not used; left out when all are. */
+void show_put_refused(struct json_t *object, const struct name_family *f);
+/* "not_for": the name's endpoints that may not have the address, and why; left out when all may. */
+void show_put_not_for(
+	struct json_t *object, const struct world *w, const struct name *n, const struct addr *a);
 /* What of a vendor has reached a bound on addresses. */
 struct limited {
 	size_t names;

@@ -52,6 +52,8 @@ void screening_tell(const struct sync *s, const struct world *w, const struct na
 
 	if (too_many)
 		rule = ANSWER_TOO_MANY;
+	if (screening->blocked)
+		rule = "the resolver blocks it";
 	/* Of the addresses that it has now only an answer with some tells. */
 	if (!feeds || str_eq(feeds->refused[f->family], rule) ||
 		(a->outcome != ANSWER_OK && a->outcome != ANSWER_SCREENED && !too_many))

@@ -50,6 +50,15 @@ def test_a_resolver_that_blocks_the_name_is_called_so(make_lab):
     assert set(lab.elements("s")) == {"45.1.0.1"}
     assert refused(daemon) == [f"acme: {NAME} answered 0.0.0.0: the resolver blocks this name; "
                                "its 1 address is kept"]
+    (acme,) = recipes.ctl_json(daemon, "vendors")
+    assert acme["problems"] == [f"{NAME}: screened (the resolver blocks it), its 1 address kept"]
+    assert "addresses are not used (the resolver blocks it)" in daemon.ctl("show", NAME).stdout
+    # The same, whatever the address that it gives instead; told again only after it was over.
+    give(lab, daemon, "127.0.0.1")
+    assert len(refused(daemon)) == 1
+    give(lab, daemon, "45.1.0.1", "2a00:1::1")
+    give(lab, daemon, "45.1.0.1", "::")
+    assert refused(daemon)[2] == f"acme: {NAME} answered ::: the resolver blocks this name; its 1 address is kept"
 
 
 def test_a_name_that_never_gave_anything_else_is_no_degradation(make_lab):
@@ -117,6 +126,9 @@ def test_what_one_vendor_may_have_is_no_gift_to_another_with_the_same_name(make_
         "name. If it is meant: allow-private = 10.1.0.3 in [vendor other]")
     assert said["ALLOWSYNC_VENDOR"] == "other" and said["ALLOWSYNC_ENDPOINT"] == "e0"
     assert daemon.ctl("why", "10.1.0.3").stdout.count("other") == 0
+    seen = {a["address"]: a.get("not_for") for a in name_of(daemon, NAME)["ipv4"]["addresses"]}
+    assert seen == {"10.1.0.3": ["other/e0 (private)"], "45.1.0.1": None}
+    assert "not for other/e0 (private)" in daemon.ctl("show", NAME).stdout
     # Nor by a reload, nor when the set is filled anew.
     daemon.reload()
     recipes.delete_set(lab, "t")

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Addresses that are not used, or not by all. */
+#include "base/strbuf.h"
+#include "daemon/commands_show.h"
+#include "daemon/screening.h"
+
+#include <jansson.h>
+
+void show_put_refused(struct json_t *object, const struct name_family *f)
+{
+	const struct name_feeds *feeds = f->name->userdata;
+
+	if (feeds)
+		show_put_text(object, "refused", feeds->refused[f->family]);
+}
+
+void show_put_not_for(
+	struct json_t *object, const struct world *w, const struct name *n, const struct addr *a)
+{
+	const struct name_feeds *feeds = n->userdata;
+	const struct owner *last = NULL;
+	json_t *list = json_array();
+
+	for (size_t i = 0; feeds && i < feeds->refusal_count; i++) {
+		const struct owner *o = feeds->refusals[i].owner;
+		const char *rule = screening_rule(w, o, a);
+		if (!rule || o == last)
+			continue;
+		last = o;
+		_cleanup_free_ char *text =
+			xasprintf("%s/%s (%s)", o->vendor, o->endpoint->name, rule);
+		json_array_append_new(list, show_text(text));
+	}
+	if (json_array_size(list))
+		json_object_set_new(object, "not_for", list);
+	else
+		json_decref(list);
+}
