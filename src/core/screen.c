@@ -104,12 +104,23 @@ static bool is_for_blocked_names(const struct addr *a)
 	       memcmp(a->bytes, a->family == FAMILY_V4 ? home4 : home6, len) == 0;
 }
 
+/* NAT64 leads to the IPv4 address in it. */
+static bool is_own(const struct screen_own *own, const struct addr *a)
+{
+	if (addr_ranges_have(own->ranges, own->count, a))
+		return true;
+	if (a->family != FAMILY_V6 || !is_in(a->bytes, nat64, NAT64_LEN))
+		return false;
+	const struct addr inner = addr_from_bytes(FAMILY_V4, a->bytes + sizeof(nat64));
+	return addr_ranges_have(own->ranges, own->count, &inner);
+}
+
 const char *screen_judge(
 	const struct addr *a, const struct screen_own *own, const struct screen_terms *terms)
 {
 	const char *rule = screen_address(a);
 
-	if (!rule && addr_ranges_have(own->ranges, own->count, a))
+	if (!rule && is_own(own, a))
 		rule = "this router's own network";
 	if (rule &&
 		(!screen_can_allow(a) || !addr_ranges_have(terms->allow, terms->allow_count, a)))

@@ -34,7 +34,8 @@ struct screen_terms {
 #define SCREEN_UNEXPECTED "not in expect"
 
 /* May an owner on these terms have this address? NULL: it may; else the rule against it, a static
- * text: what screen_address() says, "this router's own network", SCREEN_UNEXPECTED. `allow` lifts
+ * text: what screen_address() says, "this router's own network" (also in the form of NAT64),
+ * SCREEN_UNEXPECTED. `allow` lifts
  * the first two, never the last: what is expected is said elsewhere. */
 const char *screen_judge(
 	const struct addr *a, const struct screen_own *own, const struct screen_terms *terms);

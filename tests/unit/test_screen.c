@@ -3,7 +3,10 @@
 #include "core/screen.h"
 
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "tap.h"
+
+#include <string.h>
 
 /* NULL, or what is said of it. */
 static const char *rule(const char *text)
@@ -14,43 +17,111 @@ static const char *rule(const char *text)
 	return screen_address(&a);
 }
 
+static const char *word(const char *said)
+{
+	return said ? said : "used";
+}
+
+/* Before, first, last, behind: NULL where a neighbour belongs to another such range. */
+static const char *const special[][4] = {
+	{NULL, "0.0.0.0", "0.255.255.255", "1.0.0.0"},
+	{"9.255.255.255", "10.0.0.0", "10.255.255.255", "11.0.0.0"},
+	{"100.63.255.255", "100.64.0.0", "100.127.255.255", "100.128.0.0"},
+	{"126.255.255.255", "127.0.0.0", "127.255.255.255", "128.0.0.0"},
+	{"169.253.255.255", "169.254.0.0", "169.254.255.255", "169.255.0.0"},
+	{"172.15.255.255", "172.16.0.0", "172.31.255.255", "172.32.0.0"},
+	{"191.255.255.255", "192.0.0.0", "192.0.0.255", "192.0.1.0"},
+	{"192.0.1.255", "192.0.2.0", "192.0.2.255", "192.0.3.0"},
+	{"192.88.98.255", "192.88.99.0", "192.88.99.255", "192.88.100.0"},
+	{"192.167.255.255", "192.168.0.0", "192.168.255.255", "192.169.0.0"},
+	{"198.17.255.255", "198.18.0.0", "198.19.255.255", "198.20.0.0"},
+	{"198.51.99.255", "198.51.100.0", "198.51.100.255", "198.51.101.0"},
+	{"203.0.112.255", "203.0.113.0", "203.0.113.255", "203.0.114.0"},
+	{"223.255.255.255", "224.0.0.0", "239.255.255.255", NULL},
+	{NULL, "240.0.0.0", "255.255.255.255", NULL},
+	{NULL, "::", "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2000::"},
+	{"2000:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		"2001::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff", "2001:200::"},
+	{"2001:db7:ffff:ffff:ffff:ffff:ffff:ffff",
+		"2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db9::"},
+	{"2001:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		"2002::", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2003::"},
+	{"3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		"3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff", "3fff:1000::"},
+	{"3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		"4000::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", NULL},
+};
+
 static void special_ranges_end_where_they_end(void)
 {
-	/* Before, first, last, behind: NULL where a neighbour belongs to another such range. */
-	static const char *const ranges[][4] = {
-		{NULL, "0.0.0.0", "0.255.255.255", "1.0.0.0"},
-		{"9.255.255.255", "10.0.0.0", "10.255.255.255", "11.0.0.0"},
-		{"100.63.255.255", "100.64.0.0", "100.127.255.255", "100.128.0.0"},
-		{"126.255.255.255", "127.0.0.0", "127.255.255.255", "128.0.0.0"},
-		{"169.253.255.255", "169.254.0.0", "169.254.255.255", "169.255.0.0"},
-		{"172.15.255.255", "172.16.0.0", "172.31.255.255", "172.32.0.0"},
-		{"191.255.255.255", "192.0.0.0", "192.0.0.255", "192.0.1.0"},
-		{"192.0.1.255", "192.0.2.0", "192.0.2.255", "192.0.3.0"},
-		{"192.88.98.255", "192.88.99.0", "192.88.99.255", "192.88.100.0"},
-		{"192.167.255.255", "192.168.0.0", "192.168.255.255", "192.169.0.0"},
-		{"198.17.255.255", "198.18.0.0", "198.19.255.255", "198.20.0.0"},
-		{"198.51.99.255", "198.51.100.0", "198.51.100.255", "198.51.101.0"},
-		{"203.0.112.255", "203.0.113.0", "203.0.113.255", "203.0.114.0"},
-		{"223.255.255.255", "224.0.0.0", "239.255.255.255", NULL},
-		{NULL, "240.0.0.0", "255.255.255.255", NULL},
-		{NULL, "::", "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2000::"},
-		{"2000:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-			"2001::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff", "2001:200::"},
-		{"2001:db7:ffff:ffff:ffff:ffff:ffff:ffff",
-			"2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db9::"},
-		{"2001:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-			"2002::", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2003::"},
-		{"3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-			"3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff", "3fff:1000::"},
-		{"3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-			"4000::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", NULL},
+	for (size_t i = 0; i < ARRAY_LEN(special); i++) {
+		CHECK(!special[i][0] || !rule(special[i][0]));
+		CHECK(rule(special[i][1]) && rule(special[i][2]));
+		CHECK(!special[i][3] || !rule(special[i][3]));
+	}
+}
+
+/* Every edge of every IPv4 range, in the clothes of IPv6. */
+static void each_ipv4_range_is_judged_in_ipv6_as_well(void)
+{
+	size_t seen = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(special); i++) {
+		for (size_t k = 0; k < 4; k++) {
+			const char *text = special[i][k];
+			struct addr v4, a;
+			if (!text || strchr(text, ':'))
+				continue;
+			seen++;
+			CHECK(addr_parse(text, &v4));
+			_cleanup_free_ char *nat64 = xasprintf("64:ff9b::%s", text);
+			CHECK_STR(word(rule(nat64)), word(rule(text)));
+			_cleanup_free_ char *mapped = xasprintf("::ffff:%s", text);
+			CHECK_STR(rule(mapped), "an IPv4 address in IPv6");
+			CHECK(addr_parse(mapped, &a) && !screen_can_allow(&a));
+			_cleanup_free_ char *compatible = xasprintf("::%s", text);
+			CHECK(rule(compatible));
+			_cleanup_free_ char *six = xasprintf("2002:%02x%02x:%02x%02x::1",
+				v4.bytes[0], v4.bytes[1], v4.bytes[2], v4.bytes[3]);
+			CHECK_STR(rule(six), "6to4");
+			/* Another NAT64 prefix is none that we know. */
+			_cleanup_free_ char *local = xasprintf("64:ff9b:1::%s", text);
+			CHECK_STR(rule(local), "not public");
+		}
+	}
+	CHECK_INT(seen, 15 * 4 - 4);
+}
+
+static void forms_of_ipv4_in_ipv6_end_where_they_end(void)
+{
+	static const char *const edges[][2] = {
+		{"64:ff9a:ffff:ffff:ffff:ffff:ffff:ffff", "not public"},
+		{"64:ff9b::", "this network"},
+		{"64:ff9b::ffff:ffff", "reserved"},
+		{"64:ff9b::1:0:0", "not public"},
+		{"::fffe:ffff:ffff", "not public"},
+		{"::ffff:0:0", "an IPv4 address in IPv6"},
+		{"::ffff:ffff:ffff", "an IPv4 address in IPv6"},
+		{"::1:0:0:0", "not public"},
+		{"2002::", "6to4"},
+		{"2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "6to4"},
+		{"::", "unspecified"},
+		{"::1", "loopback"},
+		{"::2", "not public"},
+		{"fbff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "not public"},
+		{"fc00::", "private"},
+		{"fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "private"},
+		{"fe00::", "not public"},
+		{"fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "not public"},
+		{"fe80::", "link-local"},
+		{"febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "link-local"},
+		{"fec0::", "not public"},
+		{"feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "not public"},
+		{"ff00::", "multicast"},
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(ranges); i++) {
-		CHECK(!ranges[i][0] || !rule(ranges[i][0]));
-		CHECK(rule(ranges[i][1]) && rule(ranges[i][2]));
-		CHECK(!ranges[i][3] || !rule(ranges[i][3]));
-	}
+	for (size_t i = 0; i < ARRAY_LEN(edges); i++)
+		CHECK_STR(rule(edges[i][0]), edges[i][1]);
 }
 
 static void each_is_called_what_it_is(void)
@@ -278,6 +349,35 @@ static void places_of_this_router_are_refused(void)
 	answer_done(&a);
 }
 
+/* The same addresses, as the router's networks come and go. */
+static void own_networks_count_as_long_as_they_are_there(void)
+{
+	static const char *const own = "this router's own network";
+	static const char *const texts[] = {"45.9.9.0", "45.9.9.255", "45.9.8.255", "45.9.10.0",
+		"64:ff9b::45.9.9.7", "64:ff9b::45.9.10.0", "2a00:1::", "2a00:1:0:0:ffff::1",
+		"2a00:1:0:1::", "46.1.1.1", "46.1.1.2"};
+	struct addr_range all[] = {
+		range_of("45.9.9.0/24"), range_of("46.1.1.1"), range_of("2a00:1::/64")};
+	const struct {
+		size_t from, count;
+		bool is_own[ARRAY_LEN(texts)];
+	} steps[] = {
+		{0, 0, {false}},
+		{0, 1, {true, true, false, false, true}},
+		{0, 2, {true, true, false, false, true, false, false, false, false, true}},
+		{0, 3, {true, true, false, false, true, false, true, true, false, true}},
+		{1, 2, {[6] = true, [7] = true, [9] = true}},
+		{2, 1, {[6] = true, [7] = true}},
+		{3, 0, {false}},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		const struct one one = {.own = {all + steps[i].from, steps[i].count}};
+		for (size_t k = 0; k < ARRAY_LEN(texts); k++)
+			CHECK_STR(word(judged(&one, texts[k])), steps[i].is_own[k] ? own : "used");
+	}
+}
+
 static void other_answers_stay_as_they_are(void)
 {
 	struct answer a = {.outcome = ANSWER_NXDOMAIN, .ttl_s = 7};
@@ -292,6 +392,8 @@ static void other_answers_stay_as_they_are(void)
 int main(void)
 {
 	TAP_RUN(special_ranges_end_where_they_end);
+	TAP_RUN(each_ipv4_range_is_judged_in_ipv6_as_well);
+	TAP_RUN(forms_of_ipv4_in_ipv6_end_where_they_end);
 	TAP_RUN(each_is_called_what_it_is);
 	TAP_RUN(ipv4_in_ipv6_is_judged_as_what_it_is);
 	TAP_RUN(refused_addresses_are_taken_out_and_the_rest_is_partial);
@@ -303,6 +405,7 @@ int main(void)
 	TAP_RUN(own_networks_can_be_allowed_too);
 	TAP_RUN(what_blockers_give_is_known);
 	TAP_RUN(places_of_this_router_are_refused);
+	TAP_RUN(own_networks_count_as_long_as_they_are_there);
 	TAP_RUN(other_answers_stay_as_they_are);
 	return tap_done();
 }
