@@ -17,9 +17,16 @@ struct config_server {
 	char scope[16]; /* interface of a link-local address; "" otherwise */
 };
 
+/* Addresses of this machine to ask from. */
+struct config_source {
+	bool given[FAMILY_COUNT]; /* else the kernel chooses */
+	struct addr addr[FAMILY_COUNT];
+};
+
 struct config_resolver {
 	struct config_server *servers; /* none: resolv.conf's */
 	size_t server_count, server_capacity;
+	struct config_source source;
 	uint32_t timeout_ms; /* of one try, default 2 s */
 	unsigned tries;      /* rounds over all servers, default 3 */
 	bool add_up;         /* "union": all servers are asked, and their addresses added up */

@@ -9,6 +9,7 @@
 
 static const struct key_def resolver_keys[] = {
 	{"server", KEY_LIST},
+	{"source", KEY_LIST},
 	{"timeout", KEY_SCALAR},
 	{"tries", KEY_SCALAR},
 	{"union", KEY_SCALAR},

@@ -86,6 +86,37 @@ static void add_server(struct config_resolver *r, const struct config_server *se
 	r->servers[r->server_count++] = *server;
 }
 
+/* NULL: taken; else why not. */
+static const char *add_source(struct config_source *s, const char *text)
+{
+	static const struct addr none;
+	struct addr a;
+
+	if (!addr_parse(text, &a))
+		return "is no address";
+	if (memcmp(a.bytes, none.bytes, sizeof(none.bytes)) == 0)
+		return "is no address of one machine";
+	if (addr_is_link_local(&a))
+		return "is link-local, which cannot be a source";
+	if (s->given[a.family] && !addr_eq(&s->addr[a.family], &a))
+		return "is the second one of its family";
+	s->given[a.family] = true;
+	s->addr[a.family] = a;
+	return NULL;
+}
+
+static void build_source(struct config_builder *b, const struct section *s)
+{
+	const struct profile_texts *list = section_list(s, "source");
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct profile_text *item = &list->items[i];
+		const char *why = add_source(&b->config->resolver.source, item->text);
+		if (why)
+			BUILD_ERROR(b, item->at, s, "source", "\"%s\" %s", item->text, why);
+	}
+}
+
 void config_build_resolver(struct config_builder *b, const struct section *s)
 {
 	static const char *const no_yes[] = {"no", "yes", NULL};
@@ -105,6 +136,7 @@ void config_build_resolver(struct config_builder *b, const struct section *s)
 		else
 			add_server(r, &server);
 	}
+	build_source(b, s);
 	value_duration_ms(s, "timeout", 100, 60000, b->diags, &r->timeout_ms);
 	value_number(s, "tries", 1, 10, b->diags, &r->tries);
 	if (value_word(s, "union", no_yes, b->diags, &add_up))

@@ -292,7 +292,7 @@ int resolver_new(struct loop *l, const struct config_resolver *config, const cha
 	r->tries = config->tries;
 	for (enum rank rank = 0; rank < RANK_COUNT; rank++)
 		queue_init(&r->queues[rank]);
-	lanes_init(&r->lanes, l, on_result, r);
+	lanes_init(&r->lanes, l, &config->source, on_result, r);
 	r->tend = loop_timer_new(l, on_tend, r);
 	queue_init(&r->over);
 	r->later = loop_timer_new(l, on_later, r);

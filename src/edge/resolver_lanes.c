@@ -7,9 +7,10 @@
 
 #include <errno.h>
 
-void lanes_init(struct lanes *ls, struct loop *l, slot_fn fn, void *owner)
+void lanes_init(struct lanes *ls, struct loop *l, const struct config_source *source, slot_fn fn,
+	void *owner)
 {
-	*ls = (struct lanes){.loop = l, .fn = fn, .owner = owner};
+	*ls = (struct lanes){.loop = l, .source = *source, .fn = fn, .owner = owner};
 }
 
 int lanes_add(struct lanes *ls)
@@ -17,7 +18,7 @@ int lanes_add(struct lanes *ls)
 	if (ls->count == LANES_MAX)
 		return -ENOSPC;
 	struct lane *l = xcalloc(1, sizeof(*l));
-	int e = slot_new(ls->loop, ls->fn, l, &l->slot);
+	int e = slot_new(ls->loop, &ls->source, ls->fn, l, &l->slot);
 
 	if (e < 0) {
 		free(l);

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The slots of a resolver, each with the question that it is about: as many as are needed, up to
  * LANES_MAX. Only resolver.c uses it. */
+#include "allowsync/config.h"
 #include "edge/slot.h"
 
 #include <stddef.h>
@@ -20,6 +21,7 @@ struct lane {
 
 struct lanes {
 	struct loop *loop;
+	struct config_source source;
 	slot_fn fn; /* its userdata is the lane */
 	void *owner;
 	struct lane *items[LANES_MAX];
@@ -27,7 +29,8 @@ struct lanes {
 	struct lane *idle;
 };
 
-void lanes_init(struct lanes *ls, struct loop *l, slot_fn fn, void *owner);
+void lanes_init(struct lanes *ls, struct loop *l, const struct config_source *source, slot_fn fn,
+	void *owner);
 /* One more, idle. Negative: -errno, or -ENOSPC when there are LANES_MAX. */
 int lanes_add(struct lanes *ls);
 /* Frees one that is idle; false when none is. */

@@ -41,6 +41,7 @@ struct slot {
 	struct loop *loop;
 	slot_fn fn;
 	void *userdata;
+	struct config_source source;
 	ares_channel channel;
 	bool edns;                   /* it takes answers longer than 512 bytes */
 	bool spoiled;                /* it may not any more: not to be used again */
@@ -323,6 +324,19 @@ static bool use_server(struct slot *s, const struct config_server *server)
 	return false;
 }
 
+static void set_source(struct slot *s)
+{
+	const struct config_source *source = &s->source;
+	uint32_t v4;
+
+	if (source->given[FAMILY_V4]) {
+		memcpy(&v4, source->addr[FAMILY_V4].bytes, sizeof(v4));
+		ares_set_local_ip4(s->channel, ntohl(v4));
+	}
+	if (source->given[FAMILY_V6])
+		ares_set_local_ip6(s->channel, source->addr[FAMILY_V6].bytes);
+}
+
 /* Everything that c-ares would otherwise look up is given, so that neither resolv.conf nor the
  * environment (LOCALDOMAIN, RES_OPTIONS, HOSTALIASES) nor a hosts file has a word. */
 static int open_channel(struct slot *s, bool edns)
@@ -374,6 +388,7 @@ static int open_channel(struct slot *s, bool edns)
 	if (status != ARES_SUCCESS)
 		return status == ARES_ENOMEM ? -ENOMEM : -EIO;
 	ares_set_socket_configure_callback(s->channel, on_socket_made, s);
+	set_source(s);
 	s->edns = edns;
 	s->spoiled = false;
 	s->server.port = 0;
@@ -421,13 +436,15 @@ static void on_timer(void *userdata)
 	settle(s);
 }
 
-int slot_new(struct loop *l, slot_fn fn, void *userdata, struct slot **ret)
+int slot_new(struct loop *l, const struct config_source *source, slot_fn fn, void *userdata,
+	struct slot **ret)
 {
 	if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
 		return -EIO;
 	struct slot *s = xcalloc(1, sizeof(*s));
 
 	s->loop = l;
+	s->source = *source;
 	s->fn = fn;
 	s->userdata = userdata;
 	s->timer = loop_timer_new(l, on_timer, s);

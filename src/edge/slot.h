@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct config_server;
+struct config_source;
 struct loop;
 struct slot;
 
@@ -29,8 +30,10 @@ struct slot_result {
 /* The slot is idle again and may be used from here; it must not be freed. */
 typedef void (*slot_fn)(void *userdata, const struct slot_result *result);
 
-/* Negative: -errno. */
-int slot_new(struct loop *l, slot_fn fn, void *userdata, struct slot **ret);
+/* Asks from the addresses in `source`, which is copied; where this machine does not have them (any
+ * more), every server is SLOT_UNREACHABLE. Negative: -errno. */
+int slot_new(struct loop *l, const struct config_source *source, slot_fn fn, void *userdata,
+	struct slot **ret);
 /* False: the library knows no way to this server, now at least. Only when idle. */
 bool slot_can_ask(struct slot *s, const struct config_server *server);
 /* Asks `server` for A or AAAA of `name`, which is absolute whatever it looks like. `fn` is called

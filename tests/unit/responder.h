@@ -32,6 +32,7 @@ enum responder_edns {
 struct responder_note {
 	uint16_t id, port;
 	bool tcp;
+	char from[INET6_ADDRSTRLEN];
 	uint16_t edns; /* the size that the OPT record says; 0: without EDNS */
 	char name[256];
 };
@@ -152,9 +153,17 @@ static inline bool responder_edns(const struct responder *r, unsigned size, stru
 	return true;
 }
 
+static inline uint16_t responder_port_of(const struct sockaddr_storage *a)
+{
+	const struct sockaddr_in *in = (const void *)a;
+	const struct sockaddr_in6 *in6 = (const void *)a;
+
+	return ntohs(a->ss_family == AF_INET ? in->sin_port : in6->sin6_port);
+}
+
 /* Notes the question; false when it is none. */
-static inline bool responder_read(struct responder *r, const uint8_t *b, size_t len, uint16_t port,
-	bool tcp, struct responder_held *ret)
+static inline bool responder_read(struct responder *r, const uint8_t *b, size_t len,
+	const struct sockaddr_storage *from, bool tcp, struct responder_held *ret)
 {
 	size_t at = 12, used = 0;
 
@@ -176,19 +185,17 @@ static inline bool responder_read(struct responder *r, const uint8_t *b, size_t 
 		ret->edns = (uint16_t)(b[at + 3] << 8 | b[at + 4]);
 	struct responder_note *n = &r->notes[r->note_count++];
 	n->id = ret->id;
-	n->port = port;
+	n->port = tcp ? 0 : responder_port_of(from);
+	if (from->ss_family == AF_INET)
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)from)->sin_addr, n->from,
+			sizeof(n->from));
+	else
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)from)->sin6_addr, n->from,
+			sizeof(n->from));
 	n->tcp = tcp;
 	n->edns = ret->edns;
 	memcpy(n->name, ret->name, sizeof(n->name));
 	return true;
-}
-
-static inline uint16_t responder_port_of(const struct sockaddr_storage *a)
-{
-	const struct sockaddr_in *in = (const void *)a;
-	const struct sockaddr_in6 *in6 = (const void *)a;
-
-	return ntohs(a->ss_family == AF_INET ? in->sin_port : in6->sin6_port);
 }
 
 static inline void responder_send(
@@ -221,7 +228,7 @@ static inline void responder_on_udp(void *userdata, int fd, unsigned events)
 
 	q.from_len = sizeof(q.from);
 	ssize_t len = recvfrom(fd, b, sizeof(b), MSG_DONTWAIT, (void *)&q.from, &q.from_len);
-	if (len < 0 || !responder_read(r, b, (size_t)len, responder_port_of(&q.from), false, &q))
+	if (len < 0 || !responder_read(r, b, (size_t)len, &q.from, false, &q))
 		return;
 	const char *mode = r->mode ? r->mode : q.name;
 	if (responder_is(mode, "hold")) {
@@ -257,8 +264,11 @@ static inline void responder_on_conn(void *userdata, int fd, unsigned events)
 	uint8_t b[1024];
 	/* The length and the question come in one segment. */
 	ssize_t len = recv(fd, b, sizeof(b), MSG_DONTWAIT);
+	struct sockaddr_storage from = {0};
+	socklen_t from_len = sizeof(from);
 
-	if (len > 2 && responder_read(r, b + 2, (size_t)len - 2, 0, true, &q) &&
+	getpeername(fd, (void *)&from, &from_len);
+	if (len > 2 && responder_read(r, b + 2, (size_t)len - 2, &from, true, &q) &&
 		responder_answer(r->mode ? r->mode : q.name, q.name, q.type, q.id, true, &p) &&
 		responder_edns(r, q.edns, &p)) {
 		uint8_t size[2] = {(uint8_t)(p.len >> 8), (uint8_t)p.len};

@@ -88,6 +88,7 @@ static const char *chosen(const char *vendor)
 static void test_a_small_configuration_has_no_complaints(void)
 {
 	lab_start("[resolver]\nserver = 127.0.0.1, [2001:db8::1]:5353, fe80::1%eth0\n"
+		  "source = 192.0.2.7, 2001:db8::7\n"
 		  "timeout = 500ms\ntries = 2\nunion = yes\n[control]\nadmins = root, alice\n"
 		  "[vendor acme]\n" SET("a", "acme"));
 	CHECK_STR(load(), "");
@@ -98,6 +99,12 @@ static void test_a_small_configuration_has_no_complaints(void)
 	CHECK_INT(config->resolver.timeout_ms, 500);
 	CHECK_INT(config->resolver.tries, 2);
 	CHECK(config->resolver.add_up);
+	for (int i = 0; i < FAMILY_COUNT; i++) {
+		char text[ADDR_TEXT_SIZE];
+		CHECK(config->resolver.source.given[i]);
+		CHECK_STR(addr_format(&config->resolver.source.addr[i], text),
+			i == FAMILY_V4 ? "192.0.2.7" : "2001:db8::7");
+	}
 	CHECK(strings_has(&config->admins, "alice"));
 	CHECK_INT(config->set_count, 1);
 	CHECK_INT(config->sets[0].id.nf_family, NFPROTO_INET);
@@ -116,6 +123,8 @@ static void test_defaults_stand_where_nothing_is_said(void)
 	CHECK_INT(config->resolver.timeout_ms, 2000);
 	CHECK_INT(config->resolver.tries, 3);
 	CHECK(!config->resolver.add_up);
+	CHECK(!config->resolver.source.given[FAMILY_V4]);
+	CHECK(!config->resolver.source.given[FAMILY_V6]);
 	CHECK_INT(config->bounds.refresh_min_s, 5);
 	CHECK_INT(config->bounds.refresh_max_s, 3600);
 	CHECK_INT(config->bounds.linger_s, -1);

@@ -295,6 +295,46 @@ static void test_v6_server_answers(void)
 	CHECK_INT(parse(0, "many.example.test")->count, RESPONDER_MANY);
 }
 
+static void begin_from(const char *source, const char *server)
+{
+	struct addr a;
+
+	begin(1, NEVER_MS);
+	CHECK(addr_parse(source, &a));
+	f.config.source.given[a.family] = true;
+	f.config.source.addr[a.family] = a;
+	serve(server, NULL);
+	start();
+}
+
+static void test_questions_come_from_the_address_that_was_asked_for(void)
+{
+	begin_from("127.0.0.7", "127.0.0.1");
+	ask("many.example.test", 0);
+	run(1);
+	CHECK_INT(f.servers[0]->note_count, 2); /* UDP, TCP */
+	for (size_t i = 0; i < 2; i++)
+		CHECK_STR(f.servers[0]->notes[i].from, "127.0.0.7");
+	/* The other family is none of its business. */
+	begin_from("2001:db8::7", "127.0.0.1");
+	ask("ok.example.test", 0);
+	run(1);
+	CHECK_STR(f.servers[0]->notes[0].from, "127.0.0.1");
+}
+
+static void test_an_address_that_is_not_here_reaches_nobody(void)
+{
+	struct resolver_server s;
+
+	begin_from("192.0.2.7", "127.0.0.1");
+	ask("ok.example.test", 0);
+	run(1);
+	CHECK_INT(f.replies[0].status, RESOLVER_TIMEOUT);
+	CHECK_INT(f.servers[0]->note_count, 0);
+	resolver_server(f.resolver, 0, &s);
+	CHECK_INT(s.outcome, SERVER_UNREACHABLE);
+}
+
 int main(void)
 {
 	TAP_RUN(test_one_question_is_answered);
@@ -307,6 +347,8 @@ int main(void)
 	TAP_RUN(test_1000_questions_at_once_are_all_answered_64_at_a_time);
 	TAP_RUN(test_servers_have_texts_by_which_people_know_them);
 	TAP_RUN(test_v6_server_answers);
+	TAP_RUN(test_questions_come_from_the_address_that_was_asked_for);
+	TAP_RUN(test_an_address_that_is_not_here_reaches_nobody);
 	TAP_RUN(test_link_local_server_answers);
 	end();
 	return tap_done();
