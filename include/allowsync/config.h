@@ -27,9 +27,11 @@ struct config_resolver {
 	struct config_server *servers; /* none: resolv.conf's */
 	size_t server_count, server_capacity;
 	struct config_source source;
-	uint32_t timeout_ms; /* of one try, default 2 s */
-	unsigned tries;      /* rounds over all servers, default 3 */
-	bool add_up;         /* "union": all servers are asked, and their addresses added up */
+	uint32_t timeout_ms;    /* of one try, default 2 s */
+	unsigned tries;         /* rounds over all servers, default 3 */
+	unsigned max_in_flight; /* questions at a time to one server, default 64 */
+	unsigned max_rate;      /* a second to one server; 0: without a limit */
+	bool add_up;            /* "union": all servers are asked, and their addresses added up */
 };
 
 /* When names are asked again, and how long an address stays that DNS no longer gives. */
@@ -102,6 +104,8 @@ struct config {
 
 enum {
 	CONFIG_SERVERS_MAX = 8,
+	CONFIG_IN_FLIGHT_MAX = 64,
+	CONFIG_RATE_MAX = 100000,
 	CONFIG_NAMES_MAX = 100000,
 	CONFIG_VENDORS_MAX = 1000,
 	CONFIG_SETS_MAX = 1000,

@@ -12,6 +12,8 @@ static const struct key_def resolver_keys[] = {
 	{"source", KEY_LIST},
 	{"timeout", KEY_SCALAR},
 	{"tries", KEY_SCALAR},
+	{"max-in-flight", KEY_SCALAR},
+	{"max-rate", KEY_SCALAR},
 	{"union", KEY_SCALAR},
 	{"refresh-min", KEY_SCALAR},
 	{"refresh-max", KEY_SCALAR},
@@ -253,6 +255,7 @@ struct config *config_build(const struct reader_file *files, size_t count,
 
 	c->resolver.timeout_ms = 2000;
 	c->resolver.tries = 3;
+	c->resolver.max_in_flight = CONFIG_IN_FLIGHT_MAX;
 	c->bounds = (struct config_bounds){CONFIG_REFRESH_MIN_S, CONFIG_REFRESH_MAX_S, -1, 0,
 		CONFIG_STALE_MAX_S, CONFIG_NAME_ADDRESSES_MAX};
 

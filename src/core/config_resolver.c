@@ -139,6 +139,8 @@ void config_build_resolver(struct config_builder *b, const struct section *s)
 	build_source(b, s);
 	value_duration_ms(s, "timeout", 100, 60000, b->diags, &r->timeout_ms);
 	value_number(s, "tries", 1, 10, b->diags, &r->tries);
+	value_number(s, "max-in-flight", 1, CONFIG_IN_FLIGHT_MAX, b->diags, &r->max_in_flight);
+	value_number(s, "max-rate", 1, CONFIG_RATE_MAX, b->diags, &r->max_rate);
 	if (value_word(s, "union", no_yes, b->diags, &add_up))
 		r->add_up = add_up;
 }

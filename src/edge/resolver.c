@@ -29,6 +29,7 @@ static void ask(struct lane *l)
 	struct question *q = l->question;
 
 	r->stats.queries++;
+	servers_note_asked(&r->servers, q->server, loop_now_ms());
 	q->asked = q->server;
 	q->edns = server_edns_take(&r->servers.edns[q->server], loop_now_ms());
 	slot_ask(l->slot, &r->servers.items[q->server], q->name, q->family, q->edns,
@@ -62,6 +63,13 @@ void resolver_push(struct resolver *r, struct question *q)
 	r->stats.waiting++;
 }
 
+/* It was about to be asked. */
+static void push_first(struct resolver *r, struct question *q)
+{
+	queue_push_front(&r->queues[q->rank], q);
+	r->stats.waiting++;
+}
+
 bool resolver_is_hurried(const struct resolver *r, const struct question *q)
 {
 	return q->rank == RANK_FRESH && r->queues[RANK_FRESH].first && r->hurry_ms < r->timeout_ms;
@@ -83,13 +91,39 @@ static bool has_room(const struct resolver *r, enum rank rank)
 	return rank == RANK_FRESH || r->slow < slots / 2;
 }
 
-/* RANK_COUNT: nobody may go. */
-static enum rank next_rank(const struct resolver *r)
+/* May its server take one more? If not for its rate, `wait_ms` is no longer than it takes. */
+static bool can_go(const struct resolver *r, const struct question *q, uint64_t *wait_ms)
 {
+	uint64_t now_ms = loop_now_ms();
+
+	if (q->every || poll_can_spare(q, &r->servers))
+		return true;
+	size_t server = q->begun ? q->server : question_first_server(q, &r->servers);
+	if (servers_can_take(&r->servers, server, now_ms))
+		return true;
+	uint64_t token_ms = token_bucket_wait_ms(&r->servers.buckets[server], now_ms);
+	if (token_ms && token_ms < *wait_ms)
+		*wait_ms = token_ms;
+	return false;
+}
+
+/* RANK_COUNT: nobody may go. Behind one that may not, nobody of its rank may, so that the order
+ * stays. It goes on with the end of another question, or in time. */
+static enum rank next_rank(struct resolver *r)
+{
+	uint64_t wait_ms = UINT64_MAX;
 	enum rank rank = RANK_FRESH;
 
-	while (rank < RANK_COUNT && !(r->queues[rank].first && has_room(r, rank)))
-		rank++;
+	r->paced = false;
+	for (; rank < RANK_COUNT; rank++) {
+		if (!r->queues[rank].first || !has_room(r, rank))
+			continue;
+		if (can_go(r, r->queues[rank].first, &wait_ms))
+			break;
+		r->paced = true;
+	}
+	if (wait_ms != UINT64_MAX)
+		loop_timer_arm(r->pace, wait_ms);
 	return rank;
 }
 
@@ -135,7 +169,7 @@ static void dispatch(struct resolver *r)
 		ask(l);
 	}
 	r->stats.slots = r->lanes.count;
-	if (r->stats.waiting && !r->growing && r->lanes.count < LANES_MAX) {
+	if (r->stats.waiting && !r->paced && !r->growing && r->lanes.count < LANES_MAX) {
 		r->growing = true;
 		loop_timer_arm(r->tend, GROW_MS);
 	}
@@ -213,25 +247,28 @@ static void on_result(void *userdata, const struct slot_result *result)
 	struct question *q = l->question;
 	enum rank rank = q->rank;
 	enum server_outcome outcome = outcome_of(result);
+	enum next next = NEXT_NOW;
 	bool good = outcome == SERVER_GOOD;
 
 	if (result->tcp)
 		r->stats.tcp++;
-	if (!note_edns(r, q, result)) {
-		ask(l);
-		return;
+	servers_note_over(&r->servers, q->asked);
+	if (note_edns(r, q, result)) {
+		if (result->outcome != SLOT_FAILED)
+			note_health(r, q, outcome);
+		next = good ? NEXT_NEVER : note_poor(r, q, outcome, result);
 	}
-	if (result->outcome != SLOT_FAILED)
-		note_health(r, q, outcome);
-	enum next next = good ? NEXT_NEVER : note_poor(r, q, outcome, result);
-	if (next == NEXT_NOW) {
+	if (next == NEXT_NOW && servers_can_take(&r->servers, q->server, loop_now_ms())) {
 		ask(l);
+		dispatch(r); /* the server before may have room */
 		return;
 	}
 	r->stats.in_flight--;
 	r->slow -= rank != RANK_FRESH;
 	/* Telling first: what it points to belongs to the slot. */
-	if (next == NEXT_AGAIN)
+	if (next == NEXT_NOW)
+		push_first(r, q);
+	else if (next == NEXT_AGAIN)
 		wait_again(r, q);
 	else
 		resolver_finish(r, q, good ? result->message : NULL, good ? result->len : 0);
@@ -296,7 +333,8 @@ int resolver_new(struct loop *l, const struct config_resolver *config, const cha
 	r->tend = loop_timer_new(l, on_tend, r);
 	queue_init(&r->over);
 	r->later = loop_timer_new(l, on_later, r);
-	int e = servers_read(config, resolv_conf, &r->servers);
+	r->pace = loop_timer_new(l, on_later, r);
+	int e = servers_read(config, resolv_conf, loop_now_ms(), &r->servers);
 	/* The first slot at once: where there can be none, it is known from the start. */
 	if (e == 0)
 		e = lanes_add(&r->lanes);
@@ -377,6 +415,7 @@ struct resolver *resolver_free(struct resolver *r)
 	while (r->over.first)
 		question_free(queue_pop(&r->over));
 	loop_timer_free(r->later);
+	loop_timer_free(r->pace);
 	servers_done(&r->servers);
 	free(r);
 	return NULL;

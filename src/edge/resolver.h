@@ -68,6 +68,9 @@ struct resolver_stats {
  * (core/server_health) are left out while another one is there; to find out whether one is back, a
  * question that was answered is sent to it as well, and its answer is used for nothing else.
  *
+ * One server has no more than max_in_flight questions at a time and max_rate a second, whoever they
+ * are for; the others wait.
+ *
  * With RESOLVER_EVERY each server has its own `tries` rounds; but when one has given a good answer,
  * the question waits for another no longer than one whole timeout, and for one that rests not at
  * all. What servers said is kept until the last of them is through, 8 MB in all; above that it

@@ -22,6 +22,8 @@ struct resolver {
 	struct loop_timer *tend; /* grows and shrinks */
 	bool growing;
 	struct queue over;        /* have an end, which is still to be told */
+	bool paced;               /* some wait for what servers may take, not for slots */
+	struct loop_timer *pace;  /* one of them may go */
 	struct loop_timer *later; /* tells it, and replies when there is no server to ask */
 	size_t kept;              /* bytes in polls */
 	struct resolver_stats stats;

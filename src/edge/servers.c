@@ -24,7 +24,8 @@ static char *server_text(const struct config_server *s)
 	return xasprintf("[%s%s%s]:%u", addr, scope_mark, s->scope, s->port);
 }
 
-int servers_read(const struct config_resolver *config, const char *resolv_conf, struct servers *ret)
+int servers_read(const struct config_resolver *config, const char *resolv_conf, uint64_t now_ms,
+	struct servers *ret)
 {
 	_cleanup_(strbuf_done) struct strbuf list = STRBUF_NULL;
 	struct servers s = {.count = config->server_count};
@@ -43,7 +44,11 @@ int servers_read(const struct config_resolver *config, const char *resolv_conf, 
 	s.texts = xcalloc(s.count + 1, sizeof(*s.texts));
 	s.healths = xcalloc(s.count + 1, sizeof(*s.healths));
 	s.edns = xcalloc(s.count + 1, sizeof(*s.edns));
+	s.buckets = xcalloc(s.count + 1, sizeof(*s.buckets));
+	s.in_flight = xcalloc(s.count + 1, sizeof(*s.in_flight));
+	s.max_in_flight = config->max_in_flight ? config->max_in_flight : CONFIG_IN_FLIGHT_MAX;
 	for (size_t i = 0; i < s.count; i++) {
+		token_bucket_init(&s.buckets[i], config->max_rate, now_ms);
 		if (s.items[i].port == 0)
 			s.items[i].port = DNS_PORT;
 		s.texts[i] = server_text(&s.items[i]);
@@ -72,6 +77,23 @@ uint64_t servers_heard_lately(const struct servers *s, uint64_t now_ms)
 	return heard;
 }
 
+bool servers_can_take(const struct servers *s, size_t server, uint64_t now_ms)
+{
+	return s->in_flight[server] < s->max_in_flight &&
+	       token_bucket_has(&s->buckets[server], now_ms);
+}
+
+void servers_note_asked(struct servers *s, size_t server, uint64_t now_ms)
+{
+	s->in_flight[server]++;
+	token_bucket_take(&s->buckets[server], now_ms);
+}
+
+void servers_note_over(struct servers *s, size_t server)
+{
+	s->in_flight[server]--;
+}
+
 void servers_carry(struct servers *to, const struct servers *from)
 {
 	for (size_t i = 0; i < to->count; i++) {
@@ -93,6 +115,8 @@ void servers_done(struct servers *s)
 	free(s->texts);
 	free(s->healths);
 	free(s->edns);
+	free(s->buckets);
+	free(s->in_flight);
 	free(s->items);
 	free(s->list);
 	*s = (struct servers){0};

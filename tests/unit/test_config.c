@@ -89,7 +89,8 @@ static void test_a_small_configuration_has_no_complaints(void)
 {
 	lab_start("[resolver]\nserver = 127.0.0.1, [2001:db8::1]:5353, fe80::1%eth0\n"
 		  "source = 192.0.2.7, 2001:db8::7\n"
-		  "timeout = 500ms\ntries = 2\nunion = yes\n[control]\nadmins = root, alice\n"
+		  "timeout = 500ms\ntries = 2\nunion = yes\n"
+		  "max-in-flight = 5\nmax-rate = 100\n[control]\nadmins = root, alice\n"
 		  "[vendor acme]\n" SET("a", "acme"));
 	CHECK_STR(load(), "");
 	CHECK_INT(config->resolver.server_count, 3);
@@ -99,6 +100,8 @@ static void test_a_small_configuration_has_no_complaints(void)
 	CHECK_INT(config->resolver.timeout_ms, 500);
 	CHECK_INT(config->resolver.tries, 2);
 	CHECK(config->resolver.add_up);
+	CHECK_INT(config->resolver.max_in_flight, 5);
+	CHECK_INT(config->resolver.max_rate, 100);
 	for (int i = 0; i < FAMILY_COUNT; i++) {
 		char text[ADDR_TEXT_SIZE];
 		CHECK(config->resolver.source.given[i]);
@@ -123,6 +126,8 @@ static void test_defaults_stand_where_nothing_is_said(void)
 	CHECK_INT(config->resolver.timeout_ms, 2000);
 	CHECK_INT(config->resolver.tries, 3);
 	CHECK(!config->resolver.add_up);
+	CHECK_INT(config->resolver.max_in_flight, 64);
+	CHECK_INT(config->resolver.max_rate, 0);
 	CHECK(!config->resolver.source.given[FAMILY_V4]);
 	CHECK(!config->resolver.source.given[FAMILY_V6]);
 	CHECK_INT(config->bounds.refresh_min_s, 5);

@@ -169,7 +169,8 @@ static void test_environment_and_hosts_file_have_no_word(void)
 
 static void release(void *userdata)
 {
-	responder_release(f.servers[0]);
+	for (size_t i = 0; i < f.config.server_count; i++)
+		responder_release(f.servers[i]);
 	loop_timer_arm(f.pulse, 20);
 }
 
@@ -196,6 +197,85 @@ static void test_1000_questions_at_once_are_all_answered_64_at_a_time(void)
 	CHECK(f.servers[0]->held_most <= 64);
 	CHECK(f.servers[0]->held_most > 8);
 	CHECK(resolver_stats(f.resolver)->slots <= 64);
+}
+
+static void test_one_server_has_no_more_at_a_time_than_its_window(void)
+{
+	for (unsigned every = 0; every < 2; every++) {
+		begin(1, NEVER_MS);
+		f.breadth = every ? RESOLVER_EVERY : RESOLVER_FIRST;
+		f.config.max_in_flight = 3;
+		serve("127.0.0.1", "hold");
+		serve("127.0.0.1", "servfail");
+		start();
+		f.pulse = loop_timer_new(f.loop, release, NULL);
+		loop_timer_arm(f.pulse, 20);
+		for (size_t i = 0; i < 100; i++)
+			ask("ok.example.test", i);
+		run(100);
+		for (size_t i = 0; i < 100; i++)
+			CHECK(f.replies[i].good[0]);
+		CHECK_INT(f.servers[0]->note_count, 100);
+		CHECK_INT(f.servers[0]->held_most, 3);
+		CHECK_INT(resolver_stats(f.resolver)->waiting, 0);
+	}
+}
+
+static void test_questions_that_move_on_wait_for_the_next_servers_window(void)
+{
+	begin(1, NEVER_MS);
+	f.config.max_in_flight = 2;
+	serve("127.0.0.1", "servfail");
+	serve("127.0.0.1", "hold");
+	start();
+	f.pulse = loop_timer_new(f.loop, release, NULL);
+	loop_timer_arm(f.pulse, 20);
+	for (size_t i = 0; i < 100; i++)
+		ask("ok.example.test", i);
+	run(100);
+	CHECK_INT(f.servers[1]->held_most, 2);
+	CHECK_INT(resolver_stats(f.resolver)->failed, 0);
+}
+
+static bool two_have_moved_on(void)
+{
+	return f.servers[0]->note_count == 2;
+}
+
+static void test_the_room_of_what_moves_on_is_used_at_once(void)
+{
+	begin(1, NEVER_MS);
+	f.config.max_in_flight = 1;
+	serve("127.0.0.1", "servfail");
+	serve("127.0.0.1", "hold");
+	start();
+	for (size_t i = 0; i < 3; i++)
+		ask("ok.example.test", i);
+	f.is_done = two_have_moved_on; /* while the first is held */
+	run(0);
+	CHECK_INT(f.count, 0);
+}
+
+static void test_one_server_has_no_more_a_second_than_its_rate(void)
+{
+	enum { COUNT = 50, RATE = 100, BURST = RATE / 10 };
+
+	for (unsigned every = 0; every < 2; every++) {
+		begin(1, NEVER_MS);
+		f.breadth = every ? RESOLVER_EVERY : RESOLVER_FIRST;
+		f.config.max_rate = RATE;
+		serve("127.0.0.1", NULL);
+		serve("127.0.0.1", NULL);
+		start();
+		uint64_t start_ms = loop_now_ms();
+		for (size_t i = 0; i < COUNT; i++)
+			ask("ok.example.test", i);
+		CHECK(resolver_stats(f.resolver)->queries <= 2 * BURST);
+		run(COUNT);
+		CHECK(loop_now_ms() - start_ms >= (COUNT - BURST) * 1000 / RATE);
+		CHECK_INT(f.servers[0]->note_count, COUNT);
+		CHECK_INT(f.servers[1]->note_count, every ? COUNT : 0);
+	}
 }
 
 static void test_servers_have_texts_by_which_people_know_them(void)
@@ -345,6 +425,10 @@ int main(void)
 	TAP_RUN(test_truncated_answer_comes_whole_over_tcp);
 	TAP_RUN(test_environment_and_hosts_file_have_no_word);
 	TAP_RUN(test_1000_questions_at_once_are_all_answered_64_at_a_time);
+	TAP_RUN(test_one_server_has_no_more_at_a_time_than_its_window);
+	TAP_RUN(test_questions_that_move_on_wait_for_the_next_servers_window);
+	TAP_RUN(test_the_room_of_what_moves_on_is_used_at_once);
+	TAP_RUN(test_one_server_has_no_more_a_second_than_its_rate);
 	TAP_RUN(test_servers_have_texts_by_which_people_know_them);
 	TAP_RUN(test_v6_server_answers);
 	TAP_RUN(test_questions_come_from_the_address_that_was_asked_for);
