@@ -39,6 +39,8 @@ enum event_kind {
 	EVENT_COMMIT_SPLIT,      /* a change too large for one transaction */
 	EVENT_COMMIT_FAILED,
 	EVENT_RELEASED,
+	EVENT_SERVER_FAILING, /* a DNS server gives no answers that are worth something */
+	EVENT_SERVER_RECOVERED,
 	EVENT_RESOLVER,       /* the list of servers is empty, or changed */
 	EVENT_CONTROL_FAILED, /* the control socket cannot be had */
 	EVENT_PAUSED,         /* or resumed, by an admin */
@@ -52,6 +54,7 @@ struct event {
 	int priority;        /* LOG_ERR ... LOG_INFO */
 	const char *message; /* a sentence, plain ASCII */
 	const char *vendor, *endpoint, *name;
+	const char *server;          /* "127.0.0.1" */
 	const char *set;             /* "inet filter voip4" */
 	const char *added, *removed; /* elements in nft's syntax, separated by ", " */
 	const char *changes;         /* of a summary, as in core/rotation.h */

@@ -40,6 +40,7 @@ struct json_t *show_event(const struct event *e)
 	show_put_text(json, "vendor", e->vendor);
 	show_put_text(json, "endpoint", e->endpoint);
 	show_put_text(json, "name", e->name);
+	show_put_text(json, "server", e->server);
 	show_put_text(json, "set", e->set);
 	json_object_set_new(json, "added", split_elements(e->added));
 	json_object_set_new(json, "removed", split_elements(e->removed));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which resolver the engine asks, and what is said of its servers. */
 #include "base/strbuf.h"
+#include "core/values.h"
 #include "daemon/engine_private.h"
 #include "edge/file_watch.h"
 #include "edge/loop.h"
@@ -8,9 +9,48 @@
 #include <string.h>
 #include <syslog.h>
 
+static char *describe_failing(const struct resolver_news *news, const char *time)
+{
+	_cleanup_free_ char *what = news->outcome == SERVER_SILENT ? xstrdup("keeps silent")
+				    : news->outcome == SERVER_UNREACHABLE
+					    ? xstrdup("cannot be reached")
+					    : xasprintf("fails where others do not (%s)",
+						      server_outcome_name(news->outcome));
+
+	return xasprintf("DNS server %s %s, and has given no good answer for %s: it is left out "
+			 "until it does",
+		news->server, what, time);
+}
+
+static void on_news(void *userdata, const struct resolver_news *news)
+{
+	struct engine *e = userdata;
+	char time[32];
+
+	uint64_t failing_s = (loop_now_ms() - news->failing_ms) / 1000;
+
+	duration_format(failing_s ? failing_s : 1, time);
+	_cleanup_free_ char *m =
+		news->back ? xasprintf("DNS server %s answers again, after %s", news->server, time)
+			   : describe_failing(news, time);
+	engine_emit(e, &(struct event){
+			       .kind = news->back ? EVENT_SERVER_RECOVERED : EVENT_SERVER_FAILING,
+			       .priority = news->back ? LOG_NOTICE : LOG_WARNING,
+			       .message = m,
+			       .server = news->server,
+			       .result = server_outcome_name(news->outcome),
+			       .config = e->world->config->digest,
+		       });
+}
+
 int engine_open_resolver(struct engine *e, const struct config *c, struct resolver **ret)
 {
-	return resolver_new(e->loop, &c->resolver, e->options.resolv_conf, engine_on_reply, e, ret);
+	int r = resolver_new(
+		e->loop, &c->resolver, e->options.resolv_conf, engine_on_reply, e, ret);
+
+	if (r == 0)
+		resolver_watch_servers(*ret, on_news);
+	return r;
 }
 
 static void tell(struct engine *e, int priority, const char *message)
@@ -26,6 +66,23 @@ static char *describe_skipped(size_t n)
 {
 	return xasprintf("%zu resolver%s cannot be used and %s not asked", n, n == 1 ? "" : "s",
 		n == 1 ? "is" : "are");
+}
+
+/* It gives answers, but only to this machine. */
+static bool is_only_the_stub(const struct engine *e)
+{
+	return !e->world->config->resolver.server_count &&
+	       str_eq(resolver_server_list(e->resolver), "127.0.0.53");
+}
+
+static void tell_of_stub(struct engine *e)
+{
+	if (is_only_the_stub(e))
+		tell(e, LOG_NOTICE,
+			"resolv.conf names 127.0.0.53 only, systemd-resolved on this machine, "
+			"which "
+			"devices cannot ask: better name the server that they ask (server = in "
+			"[resolver])");
 }
 
 void engine_take_resolver(struct engine *e, struct resolver *r)
@@ -45,6 +102,8 @@ void engine_take_resolver(struct engine *e, struct resolver *r)
 			xasprintf("%s; asked are: %s", left_out, resolver_server_list(r));
 		tell(e, LOG_WARNING, m);
 	}
+	if (r)
+		tell_of_stub(e);
 }
 
 /* The old list is what resolver_server_list() said. */
@@ -60,6 +119,7 @@ static void tell_switch(struct engine *e, const char *old)
 			skipped ? " (" : "", skipped ? left_out : "", skipped ? ")" : "");
 
 	tell(e, !*now ? LOG_ERR : skipped ? LOG_WARNING : LOG_NOTICE, m);
+	tell_of_stub(e);
 }
 
 /* What failed with the old servers need not wait for its time. */

@@ -119,6 +119,7 @@ void journal_send(struct journal *j, const struct event *e)
 		entry_add(&x, "ALLOWSYNC_VENDOR", e->vendor);
 		entry_add(&x, "ALLOWSYNC_ENDPOINT", e->endpoint);
 		entry_add(&x, "ALLOWSYNC_NAME", e->name);
+		entry_add(&x, "ALLOWSYNC_SERVER", e->server);
 		entry_add(&x, "ALLOWSYNC_SET", e->set);
 		entry_add(&x, "ALLOWSYNC_ADDED", e->added);
 		entry_add(&x, "ALLOWSYNC_REMOVED", e->removed);

@@ -36,6 +36,23 @@ static void ask(struct lane *l)
 		q->hurried ? r->hurry_ms : r->timeout_ms);
 }
 
+void resolver_tell_news(struct resolver *r, size_t server)
+{
+	const struct servers *s = &r->servers;
+	bool alone = servers_all_rest(s, UINT64_C(1) << server);
+	enum server_news_kind kind =
+		server_news_look(&s->news[server], &s->healths[server], alone, loop_now_ms());
+
+	if (kind == SERVER_NEWS_NONE || !r->news_fn)
+		return;
+	r->news_fn(r->userdata, &(struct resolver_news){
+					.server = s->texts[server],
+					.back = kind == SERVER_NEWS_BACK,
+					.outcome = s->healths[server].outcome,
+					.failing_ms = s->news[server].failing_ms,
+				});
+}
+
 /* Of silence, only what says more about the server than about the name or our haste. */
 static void note_health(struct resolver *r, const struct question *q, enum server_outcome outcome)
 {
@@ -44,6 +61,7 @@ static void note_health(struct resolver *r, const struct question *q, enum serve
 	if (outcome == SERVER_SILENT)
 		server_edns_note_silence(&r->servers.edns[q->asked], q->edns);
 	server_health_note(&r->servers.healths[q->asked], outcome, loop_now_ms());
+	resolver_tell_news(r, q->asked);
 }
 
 /* False: it is to be asked the same without EDNS. */
@@ -347,6 +365,11 @@ int resolver_new(struct loop *l, const struct config_resolver *config, const cha
 	r->patience_ms = (uint64_t)r->tries * r->servers.count * r->timeout_ms;
 	*ret = r;
 	return 0;
+}
+
+void resolver_watch_servers(struct resolver *r, resolver_news_fn fn)
+{
+	r->news_fn = fn;
 }
 
 size_t resolver_server_count(const struct resolver *r)

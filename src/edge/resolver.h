@@ -55,6 +55,16 @@ struct resolver_reply {
 };
 typedef void (*resolver_reply_fn)(void *userdata, const struct resolver_reply *reply);
 
+/* A server has begun to fail while others do not, or is back (core/server_news). Not the place to
+ * free the resolver. */
+struct resolver_news {
+	const char *server; /* valid as long as the resolver */
+	bool back;
+	enum server_outcome outcome; /* the last one */
+	uint64_t failing_ms;         /* since when nothing good came */
+};
+typedef void (*resolver_news_fn)(void *userdata, const struct resolver_news *news);
+
 struct resolver_stats {
 	/* Ever, over resolver_carry() too; and now. */
 	uint64_t lookups, failed, queries, tcp;
@@ -77,6 +87,8 @@ struct resolver_stats {
  * counts as not said. Negative: -errno. */
 int resolver_new(struct loop *l, const struct config_resolver *config, const char *resolv_conf,
 	resolver_reply_fn fn, void *userdata, struct resolver **ret);
+/* From now on `fn` is told, with the userdata of the replies. */
+void resolver_watch_servers(struct resolver *r, resolver_news_fn fn);
 /* How many servers it knows; 0 means that every question times out. */
 size_t resolver_server_count(const struct resolver *r);
 /* Servers that cannot be asked, which somebody should be told: in resolv.conf no address,

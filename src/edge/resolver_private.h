@@ -9,6 +9,7 @@
 struct resolver {
 	struct loop *loop;
 	resolver_reply_fn fn;
+	resolver_news_fn news_fn; /* may be NULL */
 	void *userdata;
 	struct servers servers;
 	size_t unreachable;
@@ -30,6 +31,8 @@ struct resolver {
 };
 
 /* resolver.c */
+/* After something was noted of a server's health. */
+void resolver_tell_news(struct resolver *r, size_t server);
 /* Behind the others of its rank. */
 void resolver_push(struct resolver *r, struct question *q);
 /* Is it to be quick, as others wait for their first query? */

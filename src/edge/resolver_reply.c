@@ -9,9 +9,12 @@ enum {
 
 static void note_beaten(struct resolver *r, const struct question *q)
 {
-	for (size_t i = 0; q->beaten && i < r->servers.count; i++)
-		if (q->beaten >> i & 1)
-			server_health_note_beaten(&r->servers.healths[i], loop_now_ms());
+	for (size_t i = 0; q->beaten && i < r->servers.count; i++) {
+		if (!(q->beaten >> i & 1))
+			continue;
+		server_health_note_beaten(&r->servers.healths[i], loop_now_ms());
+		resolver_tell_news(r, i);
+	}
 }
 
 /* What was answered just now also goes to servers whose rest has been long enough. Nobody waits

@@ -44,6 +44,7 @@ int servers_read(const struct config_resolver *config, const char *resolv_conf, 
 	s.texts = xcalloc(s.count + 1, sizeof(*s.texts));
 	s.healths = xcalloc(s.count + 1, sizeof(*s.healths));
 	s.edns = xcalloc(s.count + 1, sizeof(*s.edns));
+	s.news = xcalloc(s.count + 1, sizeof(*s.news));
 	s.buckets = xcalloc(s.count + 1, sizeof(*s.buckets));
 	s.in_flight = xcalloc(s.count + 1, sizeof(*s.in_flight));
 	s.max_in_flight = config->max_in_flight ? config->max_in_flight : CONFIG_IN_FLIGHT_MAX;
@@ -105,6 +106,7 @@ void servers_carry(struct servers *to, const struct servers *from)
 			continue;
 		to->healths[i] = from->healths[j];
 		to->edns[i] = from->edns[j];
+		to->news[i] = from->news[j];
 	}
 }
 
@@ -115,6 +117,7 @@ void servers_done(struct servers *s)
 	free(s->texts);
 	free(s->healths);
 	free(s->edns);
+	free(s->news);
 	free(s->buckets);
 	free(s->in_flight);
 	free(s->items);

@@ -4,6 +4,7 @@
 #include "allowsync/config.h"
 #include "core/server_edns.h"
 #include "core/server_health.h"
+#include "core/server_news.h"
 #include "core/token_bucket.h"
 
 #include <stdbool.h>
@@ -16,6 +17,7 @@ struct servers {
 	struct config_server *items;
 	struct server_health *healths;
 	struct server_edns *edns;
+	struct server_news *news;
 	struct token_bucket *buckets;
 	unsigned *in_flight;
 	unsigned max_in_flight; /* at each of them */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Servers from resolv.conf, which others rewrite; servers that are dead and come back."""
 import os
+import re
 
 import pytest
 import recipes
@@ -102,6 +103,10 @@ def test_a_dead_first_server_is_shown_and_not_asked_on_every_query(dns):
     assert shown["trouble"] == "silent" and shown["since"] and "answered" not in shown
     assert health(daemon)[TWO]["state"] == "ok"
     assert f"{ONE} resting since " in daemon.ctl().stdout
+    (entry,) = daemon.events("server-failing")
+    assert re.fullmatch(rf"DNS server {ONE} keeps silent, and has given no good answer for \d+s: "
+                        "it is left out until it does", entry["MESSAGE"])
+    assert (entry["ALLOWSYNC_SERVER"], entry["ALLOWSYNC_RESULT"]) == (ONE, "silent")
     before = len(one.questions()), len(two.questions())
     becomes(lambda: len(two.questions()) >= before[1] + 8, "more questions")
     assert len(one.questions()) - before[0] <= 4
@@ -110,3 +115,19 @@ def test_a_dead_first_server_is_shown_and_not_asked_on_every_query(dns):
     so_far = len(one.questions())
     becomes(lambda: len(one.questions()) >= so_far + 3, "the first one is asked first")
     assert status(daemon)["resolver"]["failed"] == 0
+    (entry,) = daemon.events("server-recovered")
+    assert re.fullmatch(rf"DNS server {ONE} answers again, after \d+(s|min)", entry["MESSAGE"])
+    assert len(daemon.events("server-failing")) == 1
+
+
+def test_a_resolver_for_this_machine_alone_is_called_so(dns):
+    lab, _, _ = dns
+    path = f"{lab.directory}/resolv.conf"
+    replace(path, "nameserver 127.0.0.53\n")
+    daemon = start(lab, [], arguments=["--resolv-conf", path])
+    assert ["127.0.0.53 only" in m for m in said(daemon)] == [True]
+    replace(path, f"nameserver {TWO}\n")
+    becomes(lambda: address(NAME) in lab.elements("s"), "an answer")
+    replace(path, "nameserver 127.0.0.53\n")
+    becomes(lambda: len(said(daemon)) == 4, "both changes, and what it is")
+    assert "127.0.0.53 only" in said(daemon)[3]

@@ -126,6 +126,95 @@ static void test_a_server_that_refuses_what_others_answer_rests(void)
 	}
 }
 
+static struct resolver_news news;
+static char news_server[80];
+static unsigned failing, back;
+
+static void on_news(void *userdata, const struct resolver_news *n)
+{
+	news = *n;
+	snprintf(news_server, sizeof(news_server), "%s", n->server);
+	failing += !n->back;
+	back += n->back;
+}
+
+static void stop_being_silent(void)
+{
+	if (failing)
+		f.servers[0]->mode = NULL;
+	loop_timer_arm(f.pulse, 10);
+}
+
+static bool is_back(void)
+{
+	return back > 0;
+}
+
+static void test_that_a_server_fails_is_told_once_and_its_return_once(void)
+{
+	char want[32];
+
+	failing = back = 0;
+	begin(100, SOON_MS);
+	serve("127.0.0.1", "silent");
+	serve("127.0.0.1", NULL);
+	snprintf(want, sizeof(want), "127.0.0.1:%u", f.servers[0]->port);
+	start();
+	resolver_watch_servers(f.resolver, on_news);
+	f.on_reply = ask_the_next;
+	ask("ok.example.test", 0);
+	run(10);
+	CHECK_INT(failing, 1);
+	CHECK_INT(back, 0);
+	CHECK_STR(news_server, want);
+	CHECK_INT(news.outcome, SERVER_SILENT);
+	CHECK(news.failing_ms);
+	/* The next resolver does not tell it again. */
+	struct resolver *before = f.resolver;
+	start();
+	resolver_carry(f.resolver, before);
+	resolver_free(before);
+	resolver_watch_servers(f.resolver, on_news);
+	f.on_reply = stop_being_silent;
+	f.pulse = loop_timer_new(f.loop, ask_one, NULL);
+	f.is_done = is_back;
+	ask("ok.example.test", 0);
+	run(0);
+	CHECK_INT(failing, 1);
+	CHECK_INT(back, 1);
+	CHECK_STR(news_server, want);
+	CHECK_INT(news.outcome, SERVER_GOOD);
+	CHECK(news.failing_ms);
+}
+
+static void test_a_server_that_refuses_is_told_of(void)
+{
+	failing = back = 0;
+	begin(1, NEVER_MS);
+	serve("127.0.0.1", "refused");
+	serve("127.0.0.1", NULL);
+	start();
+	resolver_watch_servers(f.resolver, on_news);
+	f.on_reply = ask_the_next;
+	ask("ok.example.test", 0);
+	run(6);
+	CHECK_INT(failing, 1);
+	CHECK_INT(news.outcome, SERVER_REFUSED);
+}
+
+static void test_silence_of_all_servers_is_not_told_of_each(void)
+{
+	failing = back = 0;
+	begin(3, SOON_MS);
+	serve("127.0.0.1", "silent");
+	start();
+	resolver_watch_servers(f.resolver, on_news);
+	f.on_reply = ask_the_next;
+	ask("ok.example.test", 0);
+	run(6);
+	CHECK_INT(failing, 0);
+}
+
 static void test_what_nobody_can_answer_is_held_against_nobody(void)
 {
 	struct resolver_server s;
@@ -337,6 +426,9 @@ int main(void)
 	TAP_RUN(test_silent_first_server_costs_no_more_than_a_few_questions);
 	TAP_RUN(test_a_server_that_is_back_is_found_by_questions_that_others_answer);
 	TAP_RUN(test_a_server_that_refuses_what_others_answer_rests);
+	TAP_RUN(test_that_a_server_fails_is_told_once_and_its_return_once);
+	TAP_RUN(test_a_server_that_refuses_is_told_of);
+	TAP_RUN(test_silence_of_all_servers_is_not_told_of_each);
 	TAP_RUN(test_what_nobody_can_answer_is_held_against_nobody);
 	TAP_RUN(test_servers_that_are_all_silent_are_asked_all_the_same);
 	TAP_RUN(test_servfail_refused_and_referrals_move_on_to_the_next_server_at_once);
