@@ -128,7 +128,7 @@ static void config_line(struct printer *p, const json_t *config)
 	print_raw(p, ", %s, loaded %s (%s)\n", files, ago, clock);
 }
 
-/* "127.0.0.1 ok", "127.0.0.1 resting since 09:18:02 (silent)" */
+/* "127.0.0.1 ok without EDNS", "127.0.0.1 resting since 09:18:02 (silent)" */
 static void print_server(struct printer *p, const json_t *server)
 {
 	const char *state = field_text(server, "state");
@@ -149,6 +149,8 @@ static void print_server(struct printer *p, const json_t *server)
 		print_text(p, field_text(server, "trouble"));
 		print_raw(p, ")");
 	}
+	if (field_has(server, "edns") && !field_bool(server, "edns"))
+		print_raw(p, " without EDNS");
 }
 
 static void resolver_line(struct printer *p, const json_t *resolver)
@@ -159,6 +161,8 @@ static void resolver_line(struct printer *p, const json_t *resolver)
 	size_t count = field_count(resolver, "health");
 
 	label(p, "resolver");
+	if (field_bool(resolver, "union"))
+		print_raw(p, "union of ");
 	for (size_t i = 0; i < count; i++) {
 		print_raw(p, i ? ", " : "");
 		print_server(p, field_item(resolver, "health", i));

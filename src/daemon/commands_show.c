@@ -561,7 +561,7 @@ struct json_t *show_status(const struct world *w, const struct show_context *c)
 	show_put_time(json, "now", &c->clock, c->clock.now_ms);
 	show_put_time(json, "started", &c->clock, c->started_ms);
 	json_object_set_new(json, "config", show_config(w, c));
-	json_object_set_new(json, "resolver", show_resolver(c));
+	json_object_set_new(json, "resolver", show_resolver(w, c));
 	json_object_set_new(json, "sets", show_sets(w, c));
 	json_object_set_new(json, "vendors", vendors);
 	return json;

@@ -48,7 +48,7 @@ struct json_t *show_effect(const struct world_set *set);
 struct json_t *show_name(const struct world *w, const struct show_context *c, const struct name *n);
 struct json_t *show_address(const struct show_context *c, const struct name_address *a);
 /* The servers, how they are, and what was asked of them. */
-struct json_t *show_resolver(const struct show_context *c);
+struct json_t *show_resolver(const struct world *w, const struct show_context *c);
 /* "refused": why addresses of the family's answers are not used; left out when all are. */
 void show_put_refused(struct json_t *object, const struct name_family *f);
 /* "not_for": the name's endpoints that may not have the address, and why; left out when all may. */

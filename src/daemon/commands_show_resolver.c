@@ -18,10 +18,11 @@ static json_t *show_server(const struct show_context *c, size_t i)
 		show_put_time(json, "since", &c->clock, s.failing_ms);
 	}
 	show_put_time(json, "answered", &c->clock, s.good_ms);
+	json_object_set_new(json, "edns", json_boolean(!s.plain));
 	return json;
 }
 
-struct json_t *show_resolver(const struct show_context *c)
+struct json_t *show_resolver(const struct world *w, const struct show_context *c)
 {
 	const struct resolver_stats *s = resolver_stats(c->resolver);
 	json_t *json = json_object(), *health = json_array();
@@ -30,6 +31,7 @@ struct json_t *show_resolver(const struct show_context *c)
 		json_array_append_new(health, show_server(c, i));
 	show_put_text(json, "servers", resolver_server_list(c->resolver));
 	json_object_set_new(json, "health", health);
+	json_object_set_new(json, "union", json_boolean(w->config->resolver.add_up));
 	show_put_count(json, "lookups", s->lookups);
 	show_put_count(json, "failed", s->failed);
 	show_put_count(json, "queries", s->queries);

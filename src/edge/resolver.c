@@ -397,6 +397,7 @@ void resolver_server(const struct resolver *r, size_t i, struct resolver_server 
 		.outcome = h->outcome,
 		.failing_ms = h->failing_ms,
 		.good_ms = h->good_ms,
+		.plain = r->servers.edns[i].again_ms,
 	};
 	/* They are asked all the same. */
 	if (ret->state == SERVER_RESTING && servers_all_rest(&r->servers, 0))

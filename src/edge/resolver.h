@@ -103,6 +103,7 @@ struct resolver_server {
 	enum server_outcome outcome; /* the last one */
 	uint64_t failing_ms;         /* since when nothing good has come; 0: not so */
 	uint64_t good_ms;            /* the last good answer; 0: none yet */
+	bool plain;                  /* it is asked without EDNS */
 };
 /* The i-th of resolver_server_count(). */
 void resolver_server(const struct resolver *r, size_t i, struct resolver_server *ret);

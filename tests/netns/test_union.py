@@ -46,6 +46,7 @@ def test_addresses_of_all_servers_are_allowed(begin):
     lab, one, two, daemon = begin()
     assert set(lab.elements("s")) == {FIRST, SECOND}
     assert name_of(daemon, NAME)["ipv4"]["server"] == f"{ONE}, {TWO}"
+    assert status(daemon)["resolver"]["union"] and f"union of {ONE} ok" in daemon.ctl().stdout
     # What neither gives any more leaves; what one gives stays.
     two.set(NAME, "nth-3")
     resolve(daemon)

@@ -45,6 +45,9 @@ static void test_questions_say_how_much_they_take_and_take_it(void)
 	}
 	CHECK_INT(f.servers[0]->note_count, 3);
 	CHECK_INT(resolver_stats(f.resolver)->tcp, 0);
+	struct resolver_server s;
+	resolver_server(f.resolver, 0, &s);
+	CHECK(!s.plain);
 }
 
 static void test_truncated_answers_still_come_over_tcp(void)
@@ -77,6 +80,7 @@ static void test_servers_that_say_no_are_asked_without_at_once_and_from_then_on(
 		struct resolver_server s;
 		resolver_server(f.resolver, 0, &s);
 		CHECK_INT(s.state, SERVER_OK);
+		CHECK(s.plain);
 		CHECK_INT(resolver_stats(f.resolver)->failed, 0);
 	}
 }
