@@ -48,7 +48,6 @@ TROUBLE = [
     ("twocnames", MALFORMED + "two CNAMEs of one name"),
     ("oddcname-10", MALFORMED + "a CNAME to a name with bytes that names do not have"),
     ("referral", MALFORMED + "a referral: the server does not resolve for us"),
-    ("many-600", MALFORMED + "more addresses than one answer may hold"),
     # One denial proves nothing; test_denied has the others.
     ("nx", "nxdomain"),
     ("nxbare", "nxdomain"),
@@ -85,7 +84,7 @@ def name_for(kind):
 
 class Setting:
     def __init__(self, journal):
-        names = [name_for(k) for k in ("lost",) + tuple(row[0] for row in TROUBLE + NO_TROUBLE + BESIDE)]
+        names = [name_for(k) for k in ("lost", "many-600") + tuple(row[0] for row in TROUBLE + NO_TROUBLE + BESIDE)]
         self.lab = Lab(journal=journal, cache=False,
                        ruleset=recipes.table(f"four {ADDR4}", f"six {ADDR6}"))
         self.dns = FaultDns(self.lab.internet, self.lab.directory, SERVER, default=WELL)
@@ -183,6 +182,20 @@ def test_trouble_with_aaaa_is_none_of_a(setting, kind, what):
     assert shown["state"] == "ok" and shown["ipv6"]["outcome"] == what
     setting.is_well(name)
     assert not setting.said(name)
+
+
+def test_an_answer_over_the_cap_is_not_cut_but_refused(setting):
+    name = name_for("many-600")
+    setting.becomes(name, "many-600")
+    assert setting.held() == setting.first
+    assert name_of(setting.daemon, name)["state"] == "stopped"
+    # Once a family; that it does not resolve is said with it.
+    assert setting.said(name) == 2 * [("answer-refused", f"acme: {name} answered with more than 512 "
+                                       "addresses: not used, 1 address kept")]
+    setting.is_well(name)
+    assert sorted(setting.said(name)[2:]) == 2 * [
+        ("answer-refused", f"acme: {name} gives only addresses again that are used")] + [
+        ("name-recovered", f"acme: {name} resolves again (2 addresses, TTL 3600 s)")]
 
 
 def test_a_lost_packet_is_asked_for_again(setting):
