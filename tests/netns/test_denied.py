@@ -172,19 +172,60 @@ def test_a_resolver_that_lies_about_aaaa_empties_no_set_of_an_earlier_run_at_onc
         daemon.jump(TTL + 1)
 
 
-def test_a_denial_by_one_of_two_servers_removes_nothing(begin):
-    lab, dns, daemon = begin(server=f"{FIRST}, {SECOND}")
-    elsewhere = f"{lab.directory}/second"
-    os.mkdir(elsewhere)
-    other = FaultDns(lab.internet, elsewhere, SECOND)
-    dns.set(A, "servfail")
-    resolve(daemon)
-    assert other.questions(A), "both were heard"
+@pytest.fixture
+def begin_with_two(begin):
+    """begin_with_two() -> lab, both servers, daemon; both were heard within the hour."""
+    others = []
+
+    def make():
+        lab, dns, daemon = begin(server=f"{FIRST}, {SECOND}")
+        elsewhere = f"{lab.directory}/second"
+        os.mkdir(elsewhere)
+        others.append(FaultDns(lab.internet, elsewhere, SECOND))
+        dns.set(A, "servfail")
+        resolve(daemon)
+        assert others[0].questions(A)
+        return lab, dns, others[0], daemon
+
+    yield make
+    for o in others:
+        o.close()
+
+
+def test_a_denial_by_one_of_two_servers_removes_nothing(begin_with_two):
+    lab, dns, other, daemon = begin_with_two()
     dns.set(A, f"nx-{TTL}")
     for _ in range(5):
         ask_again(daemon, TTL + 1)
     assert held(lab) == given(A, B) and not daemon.events("name-gone")
-    other.close()
+
+
+def test_what_two_servers_deny_is_gone(begin_with_two):
+    """The first denial only makes that the other one is asked as well."""
+    lab, dns, other, daemon = begin_with_two()
+    dns.set(A, f"nx-{TTL}")
+    other.set(A, f"nodata-{TTL}")
+    resolve(daemon)
+    assert denials(daemon) == 0
+    for n in (1, 2, 3):
+        assert held(lab) == given(A, B)
+        ask_again(daemon, TTL + 1)
+        assert denials(daemon) == n
+    assert held(lab) == given(B)
+    (gone,) = daemon.events("name-gone")
+    assert f"at last from {FIRST}" in gone["MESSAGE"]
+
+
+def test_a_server_that_has_died_holds_it_up_for_an_hour(begin_with_two):
+    lab, dns, other, daemon = begin_with_two()
+    dns.set(A, f"nx-{TTL}")
+    other.set("*", "silent")
+    for _ in range(5):
+        ask_again(daemon, TTL + 1)
+    assert denials(daemon) == 0 and held(lab) == given(A, B)
+    for _ in range(4):
+        ask_again(daemon, TTL + 1)
+    assert held(lab) == given(B)
 
 
 def test_a_dead_server_holds_nothing_up(begin):
