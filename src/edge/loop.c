@@ -6,10 +6,16 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
+
+enum { CLOCK_LOOK_S = 365 * 24 * 3600 };
 
 struct loop {
 	struct event_base *base;
+	struct event *clock_event; /* NULL: no such timer here */
+	int clock_fd;
 	bool stopping;
 };
 
@@ -36,6 +42,36 @@ struct loop_signal {
 	void *userdata;
 };
 
+/* It is cancelled when the machine wakes up from a sleep (and when its clock is set), and that is
+ * what it is for: libevent's own timers do not count the sleep, so that they would be late. */
+static void arm_clock(struct loop *l)
+{
+	const struct itimerspec at = {.it_value.tv_sec = time(NULL) + CLOCK_LOOK_S};
+
+	timerfd_settime(l->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at, NULL);
+}
+
+static void on_clock(evutil_socket_t fd, short what, void *userdata)
+{
+	uint64_t expired;
+
+	/* ECANCELED as a rule. The turn that follows looks at the clock. */
+	if (read(fd, &expired, sizeof(expired)) < 0 && errno == EAGAIN)
+		return;
+	arm_clock(userdata);
+}
+
+static void watch_clock(struct loop *l)
+{
+	l->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (l->clock_fd < 0)
+		return;
+	l->clock_event = event_new(l->base, l->clock_fd, EV_READ | EV_PERSIST, on_clock, l);
+	if (!l->clock_event || event_add(l->clock_event, NULL) < 0)
+		abort();
+	arm_clock(l);
+}
+
 int loop_new(struct loop **ret)
 {
 	struct event_config *config = event_config_new();
@@ -50,6 +86,7 @@ int loop_new(struct loop **ret)
 		return -ENOMEM;
 	struct loop *l = xcalloc(1, sizeof(*l));
 	l->base = base;
+	watch_clock(l);
 	*ret = l;
 	return 0;
 }
@@ -78,7 +115,7 @@ uint64_t loop_now_ms(void)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(CLOCK_BOOTTIME, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000 + 1;
 }
 
@@ -86,6 +123,10 @@ struct loop *loop_free(struct loop *l)
 {
 	if (!l)
 		return NULL;
+	if (l->clock_event)
+		event_free(l->clock_event);
+	if (l->clock_fd >= 0)
+		close(l->clock_fd);
 	event_base_free(l->base);
 	free(l);
 	return NULL;

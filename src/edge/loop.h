@@ -18,7 +18,8 @@ int loop_new(struct loop **ret);
  * round has gathered. Negative: -errno. */
 int loop_run(struct loop *l, loop_fn turn, void *userdata);
 void loop_stop(struct loop *l);
-/* Monotonic milliseconds, never 0. */
+/* Monotonic milliseconds, never 0. The time that the machine sleeps counts: TTLs run out meanwhile.
+ * Timers do not count it, but there is a turn when it wakes up. */
 uint64_t loop_now_ms(void);
 /* Everything made from it must be freed before. Takes NULL; returns NULL. */
 struct loop *loop_free(struct loop *l);
