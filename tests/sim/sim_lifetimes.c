@@ -2,6 +2,8 @@
 /* Scripts of hours and days: what firewalls that follow DNS commonly get wrong, played through. */
 #include "sim.h"
 
+#include "core/config_parts.h"
+
 #include "core/backoff.h"
 
 static uint64_t ms_until(bool present, size_t set_index, const struct addr *a, uint64_t most_ms)
@@ -384,6 +386,64 @@ static void revocation_keeps_its_promise(void)
 	}
 }
 
+/* As the configuration makes them of what an admin may write beside revoke-within. */
+static struct config_bounds bounds_for(uint32_t revoke_s, int64_t linger_s, uint32_t refresh_max_s)
+{
+	struct bounds_said said = {.revoke_within = true,
+		.linger = linger_s >= 0,
+		.refresh_max = refresh_max_s > 0,
+		.bounds = {.revoke_within_s = revoke_s,
+			.linger_s = linger_s,
+			.refresh_max_s = refresh_max_s}};
+	struct config_bounds b;
+
+	config_settle_bounds(NULL, NULL, &said, NULL, NULL, &b);
+	return b;
+}
+
+static void check_revocation(struct config_bounds b, uint32_t ttl_s)
+{
+	enum { ADDRESSES_GIVEN = 6 };
+	uint64_t revoke_ms = b.revoke_within_s * (uint64_t)SIM_SECOND;
+
+	sim_begin();
+	struct sim_name *n = sim_name("whitelist.example.net", -1);
+	n->name->bounds = b;
+	for (unsigned i = 0; i < ADDRESSES_GIVEN; i++)
+		for (int f = 0; f < FAMILY_COUNT; f++)
+			sim_record(n, (enum family)f, i, ttl_s);
+	sim_run(1 * SIM_SECOND);
+	for (unsigned i = 0; i + 1 < ADDRESSES_GIVEN; i++) {
+		enum family family = i % 2 ? FAMILY_V4 : FAMILY_V6;
+		struct addr a = sim_addr(family, i);
+		sim_run(random_below((unsigned)revoke_ms));
+		sim_unrecord(n, family, i);
+		/* Jitter, a question under way, and its latency. */
+		CHECK(ms_until(false, family, &a, 2 * revoke_ms + SIM_MINUTE) <=
+			revoke_ms + 2 * SIM_SECOND);
+	}
+	CHECK_INT(sim.deletes, ADDRESSES_GIVEN - 1);
+	sim_check_all();
+}
+
+static void revocation_keeps_its_promise_in_every_combination(void)
+{
+	static const uint32_t revokes_s[] = {1, 2, 7, 60, 600, 3600},
+			      ttls_s[] = {0, 1, 60, 3600, 0x7fffffff};
+
+	for (size_t r = 0; r < ARRAY_LEN(revokes_s); r++) {
+		uint32_t revoke_s = revokes_s[r];
+		int64_t lingers_s[] = {-1, 0, revoke_s / 4, revoke_s / 2};
+		uint32_t refreshes_s[] = {0, revoke_s / 4, revoke_s / 2};
+		for (size_t l = 0; l < ARRAY_LEN(lingers_s); l++)
+			for (size_t m = 0; m < ARRAY_LEN(refreshes_s); m++)
+				for (size_t t = 0; t < ARRAY_LEN(ttls_s); t++)
+					check_revocation(
+						bounds_for(revoke_s, lingers_s[l], refreshes_s[m]),
+						ttls_s[t]);
+	}
+}
+
 /* Old out, new in: with no hole between. */
 static void all_servers_replaced_leave_no_hole(void)
 {
@@ -452,6 +512,7 @@ int main(void)
 	TAP_RUN(aaaa_that_fails_does_not_touch_a);
 	TAP_RUN(questions_are_as_many_as_the_ttls_say);
 	TAP_RUN(revocation_keeps_its_promise);
+	TAP_RUN(revocation_keeps_its_promise_in_every_combination);
 	TAP_RUN(all_servers_replaced_leave_no_hole);
 	TAP_RUN(commits_that_fail_are_made_good);
 	sim_done();
