@@ -30,6 +30,8 @@ int addr_cmp(const struct addr *a, const struct addr *b);
 bool addr_eq(const struct addr *a, const struct addr *b);
 /* fe80::/10: an IPv6 address that means nothing without its interface (RFC 4291 section 2.5.6). */
 bool addr_is_link_local(const struct addr *a);
+/* 127.0.0.0/8 and ::1. */
+bool addr_is_loopback(const struct addr *a);
 
 /* "192.0.2.1", "192.0.2.0/24" (host bits must be zero), "192.0.2.1-192.0.2.9", v6 likewise. */
 bool addr_range_parse(const char *text, struct addr_range *ret);

@@ -41,6 +41,7 @@ enum event_kind {
 	EVENT_RELEASED,
 	EVENT_SERVER_FAILING, /* a DNS server gives no answers that are worth something */
 	EVENT_SERVER_RECOVERED,
+	EVENT_SERVER_REMOTE,  /* one is asked over networks that are not this router's */
 	EVENT_RESOLVER,       /* the list of servers is empty, or changed */
 	EVENT_CONTROL_FAILED, /* the control socket cannot be had */
 	EVENT_PAUSED,         /* or resumed, by an admin */

@@ -65,6 +65,15 @@ bool addr_is_link_local(const struct addr *a)
 	return a->family == FAMILY_V6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
 }
 
+bool addr_is_loopback(const struct addr *a)
+{
+	static const uint8_t loopback6[16] = {[15] = 1};
+
+	if (a->family == FAMILY_V4)
+		return a->bytes[0] == 127;
+	return memcmp(a->bytes, loopback6, sizeof(loopback6)) == 0;
+}
+
 /* The network's last address; false when a bit behind the prefix is set. */
 static bool prefix_last(const struct addr *first, unsigned bits, struct addr *ret)
 {

@@ -61,7 +61,9 @@ static void on_own_net(void *userdata, const struct addr_range *ranges, size_t c
 	free(e->own_ranges);
 	e->own_ranges = count ? xmemdup(ranges, count * sizeof(*ranges)) : NULL;
 	e->world->own = (struct screen_own){e->own_ranges, count};
+	e->own_told = true;
 	refresh_judge_again(e->world, loop_now_ms());
+	engine_tell_remote_servers(e);
 }
 
 /* Without it only what is special for everybody is refused. */
@@ -184,6 +186,7 @@ struct engine *engine_free(struct engine *e)
 	summaries_done(&e->summaries);
 	journal_free(e->journal);
 	free(e->status);
+	free(e->remote);
 	free(e);
 	return NULL;
 }

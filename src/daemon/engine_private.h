@@ -42,6 +42,8 @@ struct engine {
 	struct nft_rules *rules;
 	struct own_net *own_net;
 	struct addr_range *own_ranges; /* as it last told */
+	bool own_told;                 /* it has, if of none */
+	char *remote;                  /* the servers outside, as they were last told; NULL: none */
 	uint64_t effect_ms;            /* look then which rules use the sets; 0: no need */
 	struct subscription *subscriptions;
 	struct waits waits;
@@ -61,6 +63,9 @@ struct engine {
 int engine_open_resolver(struct engine *e, const struct config *c, struct resolver **ret);
 /* Ends the resolver and forgets its questions; takes the new one's place. */
 void engine_take_resolver(struct engine *e, struct resolver *r);
+/* Who is asked, or where this router is, may have changed: tells of servers that are neither on
+ * this machine nor in a network of its own, once. */
+void engine_tell_remote_servers(struct engine *e);
 /* From now on, when resolv.conf names other servers and the configuration none, there is another
  * resolver, which is asked everything that is under way. */
 void engine_watch_resolv_conf(struct engine *e);

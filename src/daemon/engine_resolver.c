@@ -85,6 +85,43 @@ static void tell_of_stub(struct engine *e)
 			"[resolver])");
 }
 
+static bool is_near(const struct engine *e, const struct addr *a)
+{
+	return addr_is_loopback(a) || addr_is_link_local(a) ||
+	       addr_ranges_have(e->world->own.ranges, e->world->own.count, a);
+}
+
+void engine_tell_remote_servers(struct engine *e)
+{
+	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
+	struct resolver_server s;
+
+	if (!e->own_told)
+		return;
+	for (size_t i = 0; i < resolver_server_count(e->resolver); i++) {
+		resolver_server(e->resolver, i, &s);
+		if (!is_near(e, &s.addr))
+			strbuf_appendf(&b, "%s%s", b.len ? ", " : "", s.text);
+	}
+	if (str_eq(e->remote, b.len ? strbuf_text(&b) : NULL))
+		return;
+	free(e->remote);
+	e->remote = b.len ? strbuf_take(&b) : NULL;
+	if (!e->remote)
+		return;
+	_cleanup_free_ char *m = xasprintf(
+		"DNS is asked outside (%s), neither on this machine nor in a network of its own: "
+		"whoever is on the way there can forge what opens the firewall",
+		e->remote);
+	engine_emit(e, &(struct event){
+			       .kind = EVENT_SERVER_REMOTE,
+			       .priority = LOG_NOTICE,
+			       .message = m,
+			       .server = e->remote,
+			       .config = e->world->config->digest,
+		       });
+}
+
 void engine_take_resolver(struct engine *e, struct resolver *r)
 {
 	resolver_free(e->resolver);
@@ -102,8 +139,10 @@ void engine_take_resolver(struct engine *e, struct resolver *r)
 			xasprintf("%s; asked are: %s", left_out, resolver_server_list(r));
 		tell(e, LOG_WARNING, m);
 	}
-	if (r)
+	if (r) {
 		tell_of_stub(e);
+		engine_tell_remote_servers(e);
+	}
 }
 
 /* The old list is what resolver_server_list() said. */
@@ -157,6 +196,7 @@ static void on_resolv_conf(void *userdata)
 		resolver_ask(r, q->name, q->family, q->breadth, q);
 	ask_failed_again(e);
 	tell_switch(e, old);
+	engine_tell_remote_servers(e);
 }
 
 void engine_watch_resolv_conf(struct engine *e)

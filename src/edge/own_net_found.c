@@ -63,11 +63,7 @@ static struct addr_range range_of_prefix(const struct addr *a, unsigned bits)
 /* Refused whatever interface they are on. */
 static bool is_known_place(const struct addr *a)
 {
-	static const uint8_t loopback6[16] = {[15] = 1};
-
-	if (a->family == FAMILY_V4)
-		return a->bytes[0] == 127;
-	return addr_is_link_local(a) || memcmp(a->bytes, loopback6, sizeof(loopback6)) == 0;
+	return addr_is_link_local(a) || addr_is_loopback(a);
 }
 
 void own_net_found_take_addr(struct own_net_found *f, const struct nlmsghdr *h)

@@ -393,6 +393,7 @@ void resolver_server(const struct resolver *r, size_t i, struct resolver_server 
 
 	*ret = (struct resolver_server){
 		.text = r->servers.texts[i],
+		.addr = r->servers.items[i].addr,
 		.state = server_health_state(h),
 		.outcome = h->outcome,
 		.failing_ms = h->failing_ms,

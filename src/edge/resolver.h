@@ -99,6 +99,7 @@ size_t resolver_skipped_count(const struct resolver *r);
 const char *resolver_server_list(const struct resolver *r);
 struct resolver_server {
 	const char *text; /* valid as long as the resolver */
+	struct addr addr;
 	enum server_state state;
 	enum server_outcome outcome; /* the last one */
 	uint64_t failing_ms;         /* since when nothing good has come; 0: not so */

@@ -131,3 +131,26 @@ def test_a_resolver_for_this_machine_alone_is_called_so(dns):
     replace(path, "nameserver 127.0.0.53\n")
     becomes(lambda: len(said(daemon)) == 4, "both changes, and what it is")
     assert "127.0.0.53 only" in said(daemon)[3]
+
+
+def test_servers_outside_are_told_of_once_and_those_at_home_never(dns):
+    lab, _, _ = dns
+    daemon = start(lab, [ONE, TWO])
+
+    def remote():
+        return [e["ALLOWSYNC_SERVER"] for e in daemon.events("server-remote")]
+
+    def servers(*addresses):
+        text = "".join(f"server = {a}\n" for a in addresses)
+        daemon.configure(f"[resolver]\n{text}" + recipes.vendors("acme") + recipes.sets("s acme"))
+        daemon.reload()
+        recipes.turn(daemon)
+
+    becomes(remote, "the entry")
+    assert remote() == [f"{ONE}, {TWO}"]
+    servers(ONE, TWO)
+    assert len(remote()) == 1, "it is no news"
+    servers("127.0.0.1", "10.91.0.2", "::1")
+    assert len(remote()) == 1, "the devices' network is home"
+    servers("127.0.0.1", TWO)
+    assert remote()[-1] == TWO and "forge" in daemon.events("server-remote")[-1]["MESSAGE"]
