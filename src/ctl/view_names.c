@@ -136,7 +136,8 @@ static void print_family(struct printer *p, const char *type, const json_t *f)
 	if (field_has(f, "refused")) {
 		_cleanup_free_ char *why = text_escape(field_text(f, "refused"));
 		print_raw(p, ", ");
-		print_tinted(p, TINT_WARN, "addresses are not used (%s)", why);
+		print_tinted(p, TINT_WARN, "%saddresses are not used (%s)",
+			strcmp(field_text(f, "outcome"), "ok") == 0 ? "some " : "", why);
 	}
 	if (field_has(f, "ttl"))
 		print_raw(p, ", TTL %lld s", (long long)field_int(f, "ttl"));
