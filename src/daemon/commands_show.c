@@ -410,24 +410,32 @@ static void add_degraded_sets(json_t *list, const struct world *w, const struct 
 	}
 }
 
+/* For how long what stopped is allowed. */
+static const char *until_text(const struct tally *t)
+{
+	if (t->gone == t->stopped)
+		return ", gone for certain: what is left of it leaves when the linger is over";
+	return t->gone ? ": some are gone for certain, the others stay allowed until they are, too"
+		       : ": still allowed, until it is answered or denied for certain";
+}
+
 static void add_degraded_vendor(json_t *list, const struct show_context *c,
 	const struct config_vendor *v, const struct tally *t)
 {
 	if (t->stale)
 		add_degraded(list, c,
 			xasprintf("STALE %s: %zu name%s without a good answer for longer than "
-				  "stale-max, still allowed (%s%s)",
+				  "stale-max (%s%s): still allowed, until DNS answers or "
+				  "\"allowsyncctl release %s\"",
 				v->name, t->stale, t->stale == 1 ? "" : "s", t->first_stale,
-				t->stale == 1 ? "" : ", ..."),
+				t->stale == 1 ? "" : ", ...", v->name),
 			t->stale_ms);
 	if (t->stopped)
 		add_degraded(list, c,
-			xasprintf("%s: %zu name%s stopped resolving (%s%s)%s", v->name, t->stopped,
-				t->stopped == 1 ? "" : "s", t->first_stopped,
-				t->stopped == 1 ? "" : ", ...",
-				t->gone == t->stopped ? ", gone for certain"
-				: t->gone             ? ", some gone for certain"
-						      : ""),
+			xasprintf("%s: %zu name%s stopped resolving (%s%s)%s; why: "
+				  "\"allowsyncctl show %s\"",
+				v->name, t->stopped, t->stopped == 1 ? "" : "s", t->first_stopped,
+				t->stopped == 1 ? "" : ", ...", until_text(t), t->first_stopped),
 			t->since_ms);
 	_cleanup_free_ char *limited = show_limited(&t->limited, v);
 	if (limited)
