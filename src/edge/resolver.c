@@ -90,7 +90,9 @@ static void push_first(struct resolver *r, struct question *q)
 
 bool resolver_is_hurried(const struct resolver *r, const struct question *q)
 {
-	return q->rank == RANK_FRESH && r->queues[RANK_FRESH].first && r->hurry_ms < r->timeout_ms;
+	/* With a rate, it is not for slots that they wait. */
+	return q->rank == RANK_FRESH && r->queues[RANK_FRESH].first && !r->max_rate &&
+	       r->hurry_ms < r->timeout_ms;
 }
 
 /* --- the queues --- */
@@ -228,8 +230,10 @@ static void on_tend(void *userdata)
 
 static void wait_again(struct resolver *r, struct question *q)
 {
+	uint64_t turns_ms = r->max_rate ? r->stats.waiting * UINT64_C(1000) / r->max_rate : 0;
+
 	q->rank = RANK_AGAIN;
-	q->give_up_ms = loop_now_ms() + r->patience_ms;
+	q->give_up_ms = loop_now_ms() + turns_ms + r->patience_ms;
 	resolver_push(r, q);
 }
 
@@ -345,6 +349,7 @@ int resolver_new(struct loop *l, const struct config_resolver *config, const cha
 	if (r->hurry_ms < HURRY_MIN_MS)
 		r->hurry_ms = HURRY_MIN_MS;
 	r->tries = config->tries;
+	r->max_rate = config->max_rate;
 	for (enum rank rank = 0; rank < RANK_COUNT; rank++)
 		queue_init(&r->queues[rank]);
 	lanes_init(&r->lanes, l, &config->source, on_result, r);

@@ -11,7 +11,8 @@
  *    the timeout a query (100 ms at least): n questions ahead are past in n / 32 such rounds.
  *  - after a silent round it waits in line for the others, `tries` in all, with all their time. It
  *    gives up when that takes too long. From its first query on a question takes no longer than
- *    2 * tries + 1 times the servers' timeouts together.
+ *    2 * tries + 1 times the servers' timeouts together. (With a max_rate nobody is hurried, and it
+ *    is first of all that rate that takes its time.)
  *  - one that ended in silence the last time has one round when those two leave a slot: behind n
  *    others of its kind, after n / 32 rounds. */
 #include "allowsync/addr.h"

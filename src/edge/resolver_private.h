@@ -15,7 +15,9 @@ struct resolver {
 	size_t unreachable;
 	uint32_t timeout_ms, hurry_ms;
 	unsigned tries;
-	uint64_t patience_ms; /* of who waits again */
+	uint64_t
+		patience_ms; /* of who waits again, once those that wait now have had their turns */
+	unsigned max_rate;   /* 0: without a limit */
 	struct queue queues[RANK_COUNT];
 	size_t slow;       /* in flight from others than the first rank */
 	struct map silent; /* keys of questions that ended in silence: the same text, owned */

@@ -278,6 +278,42 @@ static void test_one_server_has_no_more_a_second_than_its_rate(void)
 	}
 }
 
+static void test_with_a_rate_what_was_lost_once_is_asked_again_behind_all_others(void)
+{
+	enum { COUNT = 120, RATE = 100, WAIT_MS = 250 };
+
+	begin(2, WAIT_MS);
+	f.config.max_rate = RATE;
+	serve("127.0.0.1", NULL);
+	start();
+	ask("second.example.test", COUNT);
+	for (size_t i = 0; i < COUNT; i++)
+		ask("ok.example.test", i);
+	run(COUNT + 1);
+	/* It waited for longer than two timeouts, and was not given up. */
+	for (size_t i = 0; i <= COUNT; i++)
+		CHECK_INT(f.replies[i].status, RESOLVER_ANSWERED);
+	CHECK_INT(f.replies[COUNT].cookie, COUNT);
+}
+
+static void test_with_a_rate_a_slow_server_has_all_its_time(void)
+{
+	enum { RATE = 100, SLOW_MS = 100 };
+
+	begin(1, 16 * SLOW_MS); /* an eighth of it is too short */
+	f.config.max_rate = RATE;
+	serve("127.0.0.1", "hold");
+	start();
+	f.pulse = loop_timer_new(f.loop, release, NULL);
+	loop_timer_arm(f.pulse, 3 * SLOW_MS);
+	for (size_t i = 0; i < 12; i++)
+		ask("ok.example.test", i);
+	run(12);
+	for (size_t i = 0; i < 12; i++)
+		CHECK_INT(f.replies[i].status, RESOLVER_ANSWERED);
+	CHECK_INT(f.servers[0]->note_count, 12);
+}
+
 static void test_servers_have_texts_by_which_people_know_them(void)
 {
 	begin(1, NEVER_MS);
@@ -429,6 +465,8 @@ int main(void)
 	TAP_RUN(test_questions_that_move_on_wait_for_the_next_servers_window);
 	TAP_RUN(test_the_room_of_what_moves_on_is_used_at_once);
 	TAP_RUN(test_one_server_has_no_more_a_second_than_its_rate);
+	TAP_RUN(test_with_a_rate_what_was_lost_once_is_asked_again_behind_all_others);
+	TAP_RUN(test_with_a_rate_a_slow_server_has_all_its_time);
 	TAP_RUN(test_servers_have_texts_by_which_people_know_them);
 	TAP_RUN(test_v6_server_answers);
 	TAP_RUN(test_questions_come_from_the_address_that_was_asked_for);
