@@ -195,12 +195,13 @@ static void dispatch(struct resolver *r)
 	}
 }
 
-/* What had a query, and has waited for another for too long. */
+/* What had a query, and has waited for another for too long, or for nothing. */
 static void give_up_old(struct resolver *r)
 {
 	const struct question *q;
 
-	while ((q = r->queues[RANK_AGAIN].first) && loop_now_ms() >= q->give_up_ms)
+	while ((q = r->queues[RANK_AGAIN].first) &&
+		(loop_now_ms() >= q->give_up_ms || poll_can_spare(q, &r->servers)))
 		resolver_finish(r, pop(r, RANK_AGAIN), NULL, 0);
 }
 

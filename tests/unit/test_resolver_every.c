@@ -227,6 +227,27 @@ static bool half_is_there(void)
 	return f.servers[0]->note_count >= 4 && f.servers[1]->note_count >= 4;
 }
 
+static void test_what_waits_for_a_server_that_rests_by_now_waits_no_longer(void)
+{
+	enum { COUNT = 1500, EARLY = 150, LATE = COUNT - 300 };
+	size_t late = 0, before = 0;
+
+	/* While it is found out that one is dead, the others' questions to it are cut short, and
+	 * stand in line behind everything else to be asked once more. */
+	begin_every(3, 1000);
+	serve("127.0.0.1", "silent");
+	serve("127.0.0.1", NULL);
+	start();
+	for (size_t i = 0; i < COUNT; i++)
+		ask("ok.example.test", i);
+	run(COUNT);
+	while (f.replies[late].cookie != LATE)
+		late++;
+	for (size_t i = 0; i < late; i++)
+		before += f.replies[i].cookie < EARLY;
+	CHECK(before > EARLY / 2);
+}
+
 static void test_freed_in_the_middle_no_reply_comes(void)
 {
 	begin_every(3, NEVER_MS);
@@ -254,6 +275,7 @@ int main(void)
 	TAP_RUN(test_with_one_answer_for_all_another_that_was_heard_is_missing);
 	TAP_RUN(test_without_a_server_there_is_a_timeout);
 	TAP_RUN(test_health_goes_on_with_each_server_in_another_list);
+	TAP_RUN(test_what_waits_for_a_server_that_rests_by_now_waits_no_longer);
 	TAP_RUN(test_freed_in_the_middle_no_reply_comes);
 	end();
 	return tap_done();
