@@ -103,9 +103,47 @@ static void test_links_and_their_targets_are_followed(void)
 	CHECK_INT(told(NEVER_MS), 0);
 	put("two/y", "2");
 	CHECK_INT(told(SOON_MS), 1);
+	/* What a link says counts from where the link is. */
+	CHECK_INT(symlink("y", "two/beside"), 0);
+	_cleanup_free_ char *beside = xasprintf("%s/two/beside", directory);
+	begin(beside);
+	put("y", "no concern");
+	CHECK_INT(told(NEVER_MS), 0);
+	put("two/y", "3");
+	CHECK_INT(told(SOON_MS), 1);
+	begin(absolute);
 	/* A loop of links is no endless one here. */
 	CHECK_INT(unlink("link"), 0);
 	CHECK_INT(symlink("link", "link"), 0);
+	CHECK_INT(told(SOON_MS), 1);
+}
+
+/* One that is still being written, one that others may read from now on. */
+static void test_writing_without_an_end_and_permissions_are_told(void)
+{
+	put("open", "1");
+	begin("open");
+	int fd = open("open", O_WRONLY | O_APPEND | O_CLOEXEC);
+	CHECK_INT(write(fd, "2", 1), 1);
+	CHECK_INT(told(SOON_MS), 1);
+	close(fd);
+	told(NEVER_MS);
+	CHECK_INT(chmod("open", 0600), 0);
+	CHECK_INT(told(SOON_MS), 1);
+}
+
+static void test_a_file_or_its_directory_moved_away_is_told(void)
+{
+	CHECK_INT(mkdir("place", 0755), 0);
+	put("place/file", "1");
+	begin("place/file");
+	CHECK_INT(rename("place/file", "place/other"), 0);
+	CHECK_INT(told(SOON_MS), 1);
+	CHECK_INT(rename("place/other", "place/file"), 0);
+	CHECK_INT(told(SOON_MS), 1);
+	CHECK_INT(rename("place", "elsewhere"), 0);
+	CHECK_INT(told(SOON_MS), 1);
+	CHECK_INT(rename("elsewhere", "place"), 0);
 	CHECK_INT(told(SOON_MS), 1);
 }
 
@@ -140,6 +178,8 @@ int main(void)
 	TAP_RUN(test_writing_replacing_removing_and_making_are_told_once_each);
 	TAP_RUN(test_other_files_are_no_concern);
 	TAP_RUN(test_links_and_their_targets_are_followed);
+	TAP_RUN(test_writing_without_an_end_and_permissions_are_told);
+	TAP_RUN(test_a_file_or_its_directory_moved_away_is_told);
 	TAP_RUN(test_a_directory_may_come_later);
 	TAP_RUN(test_a_file_that_never_rests_is_told_all_the_same);
 	file_watch_free(watch);

@@ -456,6 +456,11 @@ static void a_name_is_stale_when_its_last_good_answer_is_too_old(void)
 	never.stale_max_s = 0;
 	CHECK_INT(names_add(&names, "a.example.com", &shorter, now)->bounds.stale_max_s, 60);
 	CHECK_INT(names_add(&names, "a.example.com", &never, now)->bounds.stale_max_s, 60);
+	f = &begin("a.example.com", never)->families[FAMILY_V4];
+	ANSWER(f, 60, 1);
+	fail_with(f, ANSWER_SERVFAIL);
+	now += 1000 * (uint64_t)HOUR;
+	CHECK(!names_is_stale(f, now));
 }
 
 int main(void)
