@@ -6,7 +6,7 @@ import re
 import pytest
 import recipes
 from faultdns import FaultDns, address
-from recipes import ADDR4, becomes, status
+from recipes import ADDR4, becomes, resolve, status, turn
 
 ONE, TWO = "45.53.0.54", "45.53.0.55"
 NAME = "ttl-1.example.com"
@@ -40,6 +40,12 @@ def said(daemon):
     return [e["MESSAGE"] for e in daemon.events("resolver")]
 
 
+def was_read(path):
+    """Since it was written: relatime keeps this much."""
+    st = os.stat(path)
+    return st.st_atime_ns > st.st_mtime_ns
+
+
 def replace(path, text):
     with open(path + ".new", "w", encoding="ascii") as f:
         f.write(text)
@@ -61,25 +67,46 @@ def test_resolv_conf_is_followed_through_all_that_happens_to_it(dns):
     replace(real, f"# by dhcp\nnameserver {TWO}\nsearch lan\n")
     os.symlink("real", path + ".link")
     os.rename(path + ".link", path)
+    becomes(lambda: was_read(real), "the daemon has looked")
+    turn(daemon)
+    assert len(said(daemon)) == 1
     one.clear()
+    lookups = status(daemon)["resolver"]["lookups"]
     with open(real, "a", encoding="ascii") as f:
         f.write(f"nameserver {ONE}\n")
     becomes(lambda: len(said(daemon)) > 1, "the second entry")
     assert said(daemon)[1:] == [
         f"resolv.conf has changed: asked are now {TWO}, {ONE}; before: {TWO}"]
+    assert status(daemon)["resolver"]["lookups"] >= lookups > 1, "the counters go on"
     # Link-local without its interface is left out aloud.
     replace(real, f"nameserver fe80::1\nnameserver {ONE}\n")
     becomes(lambda: len(said(daemon)) > 2, "the third entry")
     assert said(daemon)[2].endswith("(1 resolver cannot be used and is not asked)")
+    # That it is no longer left out is a change as well, with the same servers.
+    replace(real, f"nameserver {ONE}\n")
+    becomes(lambda: len(said(daemon)) > 3, "the fourth entry")
+    assert said(daemon)[3] == f"resolv.conf has changed: asked is now {ONE}; before: {ONE}"
     # Gone, and back; nothing leaves.
     os.unlink(real)
-    becomes(lambda: len(said(daemon)) > 3, "the fourth entry")
-    assert "nobody, no name can be resolved" in said(daemon)[3]
+    becomes(lambda: len(said(daemon)) > 4, "the fifth entry")
+    assert "nobody, no name can be resolved" in said(daemon)[4]
     assert status(daemon)["resolver"]["health"] == []
     assert address(NAME) in lab.elements("s")
     replace(real, f"nameserver {ONE}\n")
     becomes(lambda: health(daemon).get(ONE, {}).get("state") == "ok", "the first one answers")
-    assert len(said(daemon)) == 5
+    assert [e["PRIORITY"] for e in daemon.events("resolver")] == ["5", "5", "4", "5", "3", "5"]
+
+
+def test_what_failed_with_the_old_servers_is_asked_of_the_new_ones_at_once(dns):
+    lab, one, two = dns
+    path = f"{lab.directory}/resolv.conf"
+    one.set("*", "servfail")
+    replace(path, f"nameserver {ONE}\n")
+    daemon = start(lab, [], arguments=["--resolv-conf", path])
+    for _ in range(9):
+        resolve(daemon)  # the pause to the next question is minutes by now
+    replace(path, f"nameserver {TWO}\n")
+    becomes(lambda: address(NAME) in lab.elements("s"), "the new server's answer")
 
 
 def test_resolv_conf_is_no_concern_of_a_configuration_with_servers(dns):
