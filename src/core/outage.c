@@ -11,6 +11,9 @@ enum outage_silence outage_note_silence(
 {
 	if (o->on)
 		return OUTAGE_GOES_ON;
+	/* What was lost in the last one comes to nothing after its end as well. */
+	if (o->ended_ms && o->ended_ms >= asked_ms)
+		return OUTAGE_GOES_ON;
 	if (o->heard_ms && o->heard_ms >= asked_ms)
 		return OUTAGE_OF_NAME;
 	if (!o->since_ms) {

@@ -24,7 +24,7 @@ enum outage_silence {
 	OUTAGE_OF_NAME,   /* others are answered: it is about this name */
 	OUTAGE_SUSPECTED, /* another name should be asked now */
 	OUTAGE_BEGINS,
-	OUTAGE_GOES_ON,
+	OUTAGE_GOES_ON, /* or it was asked while the last one was on: the next question tells */
 };
 /* No server answered a question for `name` that was asked at `asked_ms`. `alone`: there is no other
  * name that could decide. */

@@ -40,6 +40,15 @@ static void silence_to_a_second_name_is_an_outage(void)
 	CHECK_INT(o.ended_ms, 9000);
 }
 
+static void silence_that_was_asked_into_an_outage_is_no_news_after_it(void)
+{
+	silence_to_a_second_name_is_an_outage();
+	CHECK_INT(outage_note_silence(&o, "c", false, 8999, 9500), OUTAGE_GOES_ON);
+	CHECK(!o.on);
+	CHECK_INT(outage_note_answer(&o, 9600, &since), OUTAGE_NONE);
+	CHECK_INT(outage_note_silence(&o, "c", false, 9550, 9700), OUTAGE_OF_NAME);
+}
+
 static void silence_to_the_only_name_is_an_outage(void)
 {
 	begin();
@@ -82,6 +91,7 @@ int main(void)
 {
 	TAP_RUN(silence_while_others_are_answered_is_the_names_own);
 	TAP_RUN(silence_to_a_second_name_is_an_outage);
+	TAP_RUN(silence_that_was_asked_into_an_outage_is_no_news_after_it);
 	TAP_RUN(silence_to_the_only_name_is_an_outage);
 	TAP_RUN(answer_clears_the_suspicion);
 	TAP_RUN(silence_from_the_start_is_an_outage);
