@@ -200,8 +200,7 @@ def tell(story, lab, daemon):
     since = time.time()
     before = lab.elements("ixon4")
     lab.cache.pause()
-    wait_until(lambda: lab.journal.entries(since, ALLOWSYNC_EVENT="name-failing",
-                                           ALLOWSYNC_NAME=NAME), 30)
+    wait_until(lambda: lab.journal.entries(since, ALLOWSYNC_EVENT="dns-silent"), 30)
     journal(since)
     attempt("45.9.9.3")
     expect(lab.elements("ixon4") == before, "the outage changed the set")
@@ -212,6 +211,7 @@ def tell(story, lab, daemon):
     lab.cache.resume()
     daemon.ctl("resolve")
     wait_until(lambda: daemon.ctl("status").returncode == 0, 30)
+    wait_until(lambda: lab.journal.entries(since, ALLOWSYNC_EVENT="dns-answers"), 30)
     journal(since)
     story.show(daemon.ctl("status").stdout, "allowsyncctl")
 
