@@ -80,12 +80,14 @@ class Container:
                     f.write("0")
 
         self.console = open(f"{self.directory}/console", "ab")
+        parent = os.path.dirname(SOURCE)
         # With the namespace's path alone, 252 does not leave the container CAP_NET_ADMIN.
         self.nspawn = subprocess.Popen(
             ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit",
              f"--machine={self.name[:64]}", f"--directory={self.root}",
              f"--network-namespace-path=/run/netns/{self.node.name}", "--link-journal=no",
-             # The container has a /tmp of its own, and the tree may stand below ours.
+             # The container has a /tmp of its own, and the tree may stand below ours, at some depth.
+             *([f"--tmpfs={parent}"] if parent.startswith("/tmp/") else []),
              f"--overlay={SOURCE}::{SOURCE}",
              "--capability=CAP_NET_ADMIN,CAP_NET_RAW", "systemd.unit=basic.target"],
             stdin=subprocess.DEVNULL, stdout=self.console, stderr=self.console, preexec_fn=enter,
