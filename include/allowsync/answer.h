@@ -66,4 +66,6 @@ void answer_parse(const uint8_t *message, size_t len, const char *name, enum fam
 	struct answer *ret);
 /* Is it ANSWER_MALFORMED for having more than ANSWER_ADDRESSES_MAX? */
 bool answer_is_too_large(const struct answer *a);
+/* Sorts the addresses and keeps each once: with the largest of its TTLs, or with the smallest. */
+void answer_settle(struct answer *a, bool largest_ttl);
 void answer_done(struct answer *a);

@@ -281,20 +281,23 @@ static const char *walk_chain(struct walk *w, const char *question)
 static int compare_addresses(const void *x, const void *y)
 {
 	const struct answer_address *a = x, *b = y;
-	int order = addr_cmp(&a->addr, &b->addr);
 
-	/* The smallest TTL comes first, and is the one that stays. */
-	return order ? order : (a->ttl_s > b->ttl_s) - (a->ttl_s < b->ttl_s);
+	return addr_cmp(&a->addr, &b->addr);
 }
 
-static void sort_addresses(struct answer *a)
+void answer_settle(struct answer *a, bool largest_ttl)
 {
 	size_t kept = 0;
 
 	qsort(a->addresses, a->count, sizeof(*a->addresses), compare_addresses);
-	for (size_t i = 0; i < a->count; i++)
-		if (kept == 0 || !addr_eq(&a->addresses[kept - 1].addr, &a->addresses[i].addr))
-			a->addresses[kept++] = a->addresses[i];
+	for (size_t i = 0; i < a->count; i++) {
+		const struct answer_address *one = &a->addresses[i];
+		struct answer_address *last = kept ? &a->addresses[kept - 1] : NULL;
+		if (!last || !addr_eq(&last->addr, &one->addr))
+			a->addresses[kept++] = *one;
+		else if ((one->ttl_s > last->ttl_s) == largest_ttl)
+			last->ttl_s = one->ttl_s;
+	}
 	a->count = kept;
 }
 
@@ -302,7 +305,7 @@ static const char *conclude_positive(struct walk *w)
 {
 	struct answer *a = w->a;
 
-	sort_addresses(a);
+	answer_settle(a, false);
 	if (a->count > ANSWER_ADDRESSES_MAX)
 		return ANSWER_TOO_MANY;
 	a->outcome = ANSWER_OK;

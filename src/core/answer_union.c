@@ -4,7 +4,6 @@
 
 #include "base/mem.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static bool is_denial(const struct answer *a)
@@ -52,15 +51,6 @@ static struct answer copy_of(const struct answer *a)
 	return copy;
 }
 
-static int compare_addresses(const void *x, const void *y)
-{
-	const struct answer_address *a = x, *b = y;
-	int order = addr_cmp(&a->addr, &b->addr);
-
-	/* The largest TTL comes first, and is the one that stays. */
-	return order ? order : (a->ttl_s < b->ttl_s) - (a->ttl_s > b->ttl_s);
-}
-
 static void append(struct answer *to, const struct answer *from)
 {
 	to->addresses =
@@ -69,17 +59,6 @@ static void append(struct answer *to, const struct answer *from)
 		memcpy(to->addresses + to->count, from->addresses,
 			from->count * sizeof(*from->addresses));
 	to->count += from->count;
-}
-
-static void sort(struct answer *a)
-{
-	size_t kept = 0;
-
-	qsort(a->addresses, a->count, sizeof(*a->addresses), compare_addresses);
-	for (size_t i = 0; i < a->count; i++)
-		if (kept == 0 || !addr_eq(&a->addresses[kept - 1].addr, &a->addresses[i].addr))
-			a->addresses[kept++] = a->addresses[i];
-	a->count = kept;
 }
 
 /* True: some are OK, and `ret` is their sum. */
@@ -104,7 +83,7 @@ static bool sum(const struct answer *parts, size_t count, bool every, struct ans
 	}
 	if (!*ret_from)
 		return false;
-	sort(&a);
+	answer_settle(&a, true);
 	a.partial = a.partial || !every;
 	if (a.count > ANSWER_ADDRESSES_MAX) {
 		enum family family = a.family;
