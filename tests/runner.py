@@ -28,6 +28,7 @@ SANITIZERS = {
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
 }
 PYTEST_SECONDS = 1200
+FUZZED, FUZZ_SECONDS = ["answer"], 3600  # in an extended run; FUZZ_SECONDS in the environment too
 TAIL_LINES = 60
 
 
@@ -216,6 +217,17 @@ def run_pytest(suite, words, extended, count):
         return cases
 
 
+def run_fuzz(count):
+    """libFuzzer, from the corpus; what it finds is left beside the build."""
+    for target in FUZZED:
+        seconds = int(os.environ.get("FUZZ_SECONDS", FUZZ_SECONDS))
+        status, out = run([os.path.join(SOURCE, "tests/fuzz/run"), target, str(seconds)],
+                          seconds + 300, {"FUZZ_OUT": build_dir("fuzz")})
+        say(f"fuzz: {target} for {seconds} s, "
+            + (re.findall(r"Done \d+ runs", out) or ["not to its end"])[-1])
+        count.add(f"fuzz {target} for {seconds} s", "passed" if status == 0 else "failed", out)
+
+
 def run_bench(count):
     status, out = run([os.path.join(SOURCE, "tests/bench/run")], 900)
     print(out, end="")
@@ -250,7 +262,7 @@ def list_tests(extended):
             with open(os.path.join(NETNS, f), encoding="utf-8") as h:
                 for test in re.findall(r"^def (test_\w+)", h.read(), re.M):
                     print(f"  {f[:-3]}::{test}")
-    print("bench (only with --extended)")
+    print(f"fuzz {' '.join(FUZZED)} for an hour, bench (only with --extended)")
 
 
 def main():
@@ -303,6 +315,8 @@ def main():
             for w in mine:
                 found[w] += 1
             say(f"{suite}: {n} tests")
+    if "fuzz" in what and args.extended:
+        run_fuzz(count)
     if "bench" in what:
         run_bench(count)
     for w in words:
