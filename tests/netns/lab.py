@@ -93,14 +93,14 @@ class Daemon:
     """allowsyncd on a node: configuration below a root of its own, notify socket, journal."""
 
     def __init__(self, lab, node, config, plain=False, fake_time=False, wrapper=(), env=None,
-                 arguments=()):
+                 arguments=(), rate=1):
         self.lab, self.node, self.plain, self.wrapper = lab, node, plain, list(wrapper)
         self.directory = tempfile.mkdtemp(prefix="daemon.", dir=lab.directory)
         self.root = f"{self.directory}/root"
         self.socket = f"{self.directory}/control.sock"
         self.env, self.arguments = dict(env or {}), list(arguments)
         self.fake_time = f"{self.directory}/time" if fake_time else None
-        self.offset = 0
+        self.offset, self.rate = 0, rate  # fake_time: its clocks run so many times as fast
         self.process, self.status, self.ready = None, "", 0
         os.makedirs(f"{self.root}/etc/allowsyncd")
         shutil.copytree(f"{SOURCE}/conf/vendors", f"{self.root}/usr/share/allowsyncd/vendors")
@@ -227,7 +227,7 @@ class Daemon:
 
     def _write_time(self):
         with open(self.fake_time + ".new", "w", encoding="ascii") as f:
-            f.write(f"{self.offset:+d}\n")
+            f.write(f"{self.offset:+d}" + (f" x{self.rate}" if self.rate != 1 else "") + "\n")
         os.rename(self.fake_time + ".new", self.fake_time)
 
     def jump(self, seconds):
