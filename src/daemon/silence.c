@@ -120,10 +120,12 @@ static bool on_silence(struct outage *o, const struct sync *s, struct world *w,
 	return true;
 }
 
-/* Of this name, before the outage was over: what it is worth only the next answer tells. */
+/* Of a question that was asked before the last outage was over: what it is worth only the next one
+ * tells. */
 static bool is_from_an_outage(const struct outage *o, const struct name_family *f)
 {
-	return was_in_vain(f) && f->asked_ms <= o->ended_ms;
+	return was_in_vain(f) &&
+	       (f->asked_ms <= o->ended_ms || (!f->in_flight && f->sent_ms <= o->ended_ms));
 }
 
 bool silence_on_outcome(struct outage *o, const struct sync *s, struct world *w,
