@@ -17,7 +17,8 @@ enum {
 	NEGATIVE_LEAST_S = 30,   /* whatever it says: zones that say a second prove nothing by it */
 	LINGER_DEFAULT_S = 60,   /* no TTL here is longer than the least default */
 	LEAVES_LATE_MS = 1000,   /* an address waits so long for an answer under way */
-	PAGES = 400,
+	PAGES = 640,
+	DENIALS_KEPT = 128, /* in a row: far more than confirm anything */
 };
 
 /* After so many the addresses linger, from the first of them on; 0: no denial removes. */
@@ -134,6 +135,15 @@ static inline void chronicle_forget(struct chronicle *c, uint64_t linger_ms)
 	c->count -= first;
 }
 
+static inline size_t denials_at_the_end(const struct chronicle *c)
+{
+	size_t n = 0;
+
+	while (n < c->count && c->pages[c->count - 1 - n].denial)
+		n++;
+	return n;
+}
+
 static inline void chronicle_note(const struct name_family *f, const struct told *t)
 {
 	struct chronicle *c = &chronicles[name_index(f)][f->family];
@@ -149,8 +159,8 @@ static inline void chronicle_note(const struct name_family *f, const struct told
 		return;
 	}
 	chronicle_forget(c, linger_by_rule_ms(f->name));
-	if (denial && c->count >= PAGES / 2)
-		return; /* far more than confirm anything */
+	if (denial && denials_at_the_end(c) >= DENIALS_KEPT)
+		return;
 	CHECK(c->count < PAGES);
 	c->pages[c->count++] =
 		(struct page){world.now, t->asked_ms, t->mask, t->ttl_s, whole, denial};
