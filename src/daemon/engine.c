@@ -78,12 +78,12 @@ static void apply_answer(
 	refresh_apply(e->world, &changes);
 	refresh_on_answer(e->world, f);
 	name_changes_done(&changes);
-	screening_tell(&e->sync, e->world, f, a, &screening);
+	bool refusal_told = screening_tell(&e->sync, e->world, f, a, &screening);
 	if (a->outcome == ANSWER_OK)
 		screening_tell_owners(&e->sync, e->world, f);
 	if (!silence_on_outcome(&e->outage, &e->sync, e->world, f, a,
 		    resolver_server_list(e->resolver), loop_now_ms()))
-		health_tell(&e->sync, e->world, f, a, loop_now_ms());
+		health_tell(&e->sync, e->world, f, a, refusal_told, loop_now_ms());
 	health_tell_stale(&e->sync, e->world, f, loop_now_ms());
 }
 

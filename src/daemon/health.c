@@ -69,7 +69,7 @@ static void tell_gone(
 }
 
 static void tell_health(const struct sync *s, const struct world *w, const struct name_family *f,
-	const struct answer *a)
+	const struct answer *a, bool refusal_told)
 {
 	struct name_feeds *feeds = f->name->userdata;
 	enum name_health health = names_health(f->name);
@@ -77,10 +77,9 @@ static void tell_health(const struct sync *s, const struct world *w, const struc
 
 	if (health == feeds->reported)
 		return;
-	/* That entry is written already. */
-	bool is_told =
-		health != NAME_OK && (a->outcome == ANSWER_SCREENED || answer_is_too_large(a));
-	if (is_told) {
+	/* One entry is enough; but what was told of a part of earlier answers does not say that now
+	 * nothing is left. */
+	if (health != NAME_OK && refusal_told && a->outcome != ANSWER_OK) {
 		feeds->reported = health;
 		return;
 	}
@@ -113,11 +112,11 @@ static void tell_health(const struct sync *s, const struct world *w, const struc
 }
 
 void health_tell(const struct sync *s, const struct world *w, const struct name_family *f,
-	const struct answer *a, uint64_t now_ms)
+	const struct answer *a, bool refusal_told, uint64_t now_ms)
 {
 	if (!f->name->userdata)
 		return;
-	tell_health(s, w, f, a);
+	tell_health(s, w, f, a, refusal_told);
 	tell_gone(s, w, f, now_ms);
 }
 

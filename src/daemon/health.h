@@ -11,8 +11,9 @@ struct answer;
 void health_tell_name(const struct sync *s, const struct world *w, const struct name_family *f,
 	const struct owner *only, enum event_kind kind, int priority, const char *text);
 
-/* After `f` got its answer. The first: whether it has gone without a good one for too long. */
+/* After `f` got its answer. The first: whether it has gone without a good one for too long.
+ * `refusal_told`: that this answer is not used was told just now (screening_tell()). */
 void health_tell_stale(
 	const struct sync *s, const struct world *w, const struct name_family *f, uint64_t now_ms);
 void health_tell(const struct sync *s, const struct world *w, const struct name_family *f,
-	const struct answer *a, uint64_t now_ms);
+	const struct answer *a, bool refusal_told, uint64_t now_ms);

@@ -20,8 +20,8 @@ void screening_drop(struct world *w, uint64_t now_ms, struct name_changes *chang
 char *screening_advice(const struct owner *o, const struct addr *a, const char *rule);
 
 /* After an answer was taken: which of its addresses are not used, when that begins, changes or is
- * over. */
-void screening_tell(const struct sync *s, const struct world *w, const struct name_family *f,
+ * over. True: that it is not used, or not wholly, was told now. */
+bool screening_tell(const struct sync *s, const struct world *w, const struct name_family *f,
 	const struct answer *a, const struct screening *screening);
 /* After an OK answer was taken: which of the name's addresses some endpoint may not have though
  * others may. When that begins, changes or is over. */

@@ -43,7 +43,7 @@ static char *describe_refused(const struct name_family *f, const struct name_fee
 	return strbuf_take(&b);
 }
 
-void screening_tell(const struct sync *s, const struct world *w, const struct name_family *f,
+bool screening_tell(const struct sync *s, const struct world *w, const struct name_family *f,
 	const struct answer *a, const struct screening *screening)
 {
 	struct name_feeds *feeds = f->name->userdata;
@@ -57,15 +57,16 @@ void screening_tell(const struct sync *s, const struct world *w, const struct na
 	/* Of the addresses that it has now only an answer with some tells. */
 	if (!feeds || str_eq(feeds->refused[f->family], rule) ||
 		(a->outcome != ANSWER_OK && a->outcome != ANSWER_SCREENED && !too_many))
-		return;
+		return false;
 	bool over = feeds->refused[f->family] && !rule;
 	feeds->refused[f->family] = rule;
 	if (!rule && !over)
-		return;
+		return false;
 	_cleanup_free_ char *text = over ? xstrdup("gives only addresses again that are used")
 					 : describe_refused(f, feeds, a, screening);
 	health_tell_name(
 		s, w, f, NULL, EVENT_ANSWER_REFUSED, over ? LOG_NOTICE : LOG_WARNING, text);
+	return !over;
 }
 
 /* --- that only some may have --- */

@@ -51,7 +51,7 @@ static void settle(const struct sync *s, const struct world *w, bool tell, uint6
 			f = &n->families[FAMILY_V6];
 		feeds->kept_back = false;
 		if (tell && was_in_vain(f))
-			health_tell(s, w, f, &silence, now_ms);
+			health_tell(s, w, f, &silence, false, now_ms);
 	}
 }
 

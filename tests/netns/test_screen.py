@@ -43,6 +43,20 @@ def test_what_is_left_of_an_answer_enters_and_nothing_leaves(make_lab):
     assert daemon.ctl("status").returncode == 0
 
 
+def test_that_nothing_is_left_of_an_answer_is_told_also_where_a_part_was_refused_before(make_lab):
+    lab, daemon = begin(make_lab, f"s {ADDR4}")
+    give(lab, daemon, "10.1.2.3", "45.1.0.1")
+    for _ in range(2):
+        give(lab, daemon, "10.1.2.3")
+    assert set(lab.elements("s")) == {"45.1.0.1"} and name_of(daemon, NAME)["state"] == "stopped"
+    assert len(refused(daemon)) == 1, "the same rule is no news"
+    (entry,) = daemon.events("name-failing")
+    assert "screened: private from" in entry["MESSAGE"] and "keeping its 1 address" in entry["MESSAGE"]
+    before = len(daemon.events("name-recovered"))
+    give(lab, daemon, "10.1.2.3", "45.1.0.1")
+    assert len(daemon.events("name-recovered")) == before + 1 and len(refused(daemon)) == 1
+
+
 def test_a_resolver_that_blocks_the_name_is_called_so(make_lab):
     lab, daemon = begin(make_lab, f"s {ADDR4}")
     give(lab, daemon, "45.1.0.1")
