@@ -6,6 +6,15 @@
 
 #include <stdio.h>
 
+static bool was_heard_shortly(const struct outage *o, uint64_t asked_ms, uint64_t now_ms)
+{
+	uint64_t shortly_ms = (now_ms - asked_ms) / 2;
+
+	if (shortly_ms > OUTAGE_SHORTLY_MS)
+		shortly_ms = OUTAGE_SHORTLY_MS;
+	return o->heard_ms && now_ms - o->heard_ms <= shortly_ms;
+}
+
 enum outage_silence outage_note_silence(
 	struct outage *o, const char *name, bool alone, uint64_t asked_ms, uint64_t now_ms)
 {
@@ -14,14 +23,17 @@ enum outage_silence outage_note_silence(
 	/* What was lost in the last one comes to nothing after its end as well. */
 	if (o->ended_ms && o->ended_ms >= asked_ms)
 		return OUTAGE_GOES_ON;
-	if (o->heard_ms && o->heard_ms >= asked_ms)
+	if (was_heard_shortly(o, asked_ms, now_ms))
 		return OUTAGE_OF_NAME;
-	if (!o->since_ms) {
+	bool first = !o->since_ms;
+	if (first) {
 		o->since_ms = now_ms ? now_ms : 1;
 		snprintf(o->suspect, sizeof(o->suspect), "%s", name);
 	}
-	if (!alone && str_eq(o->suspect, name))
+	if (!alone && first)
 		return OUTAGE_SUSPECTED;
+	if (!alone && (asked_ms < o->since_ms || str_eq(o->suspect, name)))
+		return OUTAGE_UNDECIDED;
 	o->on = true;
 	return OUTAGE_BEGINS;
 }

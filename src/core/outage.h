@@ -3,13 +3,18 @@
 /* Is it one name that nobody answers for, or does no DNS server answer at all? Pure: the time is an
  * argument (monotonic milliseconds).
  *
- * A question that met silence, with not a word to any other since it was asked, is a suspicion. The
- * next one decides: silence to another name makes it an outage, any answer shows that it is the
- * name's own trouble. An outage ends with the first answer, whatever it says. */
+ * A question that met silence, with not a word to any other shortly before, is a suspicion. A
+ * question that is asked then decides: silence to another name makes it an outage, any answer shows
+ * that it is the name's own trouble. What was asked before that decides nothing: names of one zone
+ * whose servers are dead meet silence together, and where thousands are asked at once most were
+ * asked before the last answer came. An outage ends with the first answer, whatever it says. */
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { OUTAGE_NAME_SIZE = 256 };
+enum {
+	OUTAGE_NAME_SIZE = 256,
+	OUTAGE_SHORTLY_MS = 1000, /* or half of what was waited, if that is less */
+};
 
 struct outage {
 	uint64_t heard_ms; /* the last answer of any server; 0: none yet */
@@ -22,7 +27,8 @@ struct outage {
 
 enum outage_silence {
 	OUTAGE_OF_NAME,   /* others are answered: it is about this name */
-	OUTAGE_SUSPECTED, /* another name should be asked now */
+	OUTAGE_SUSPECTED, /* with this one: another name should be asked now */
+	OUTAGE_UNDECIDED, /* still */
 	OUTAGE_BEGINS,
 	OUTAGE_GOES_ON, /* or it was asked while the last one was on: the next question tells */
 };

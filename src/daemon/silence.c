@@ -7,33 +7,40 @@
 
 #include <syslog.h>
 
-static bool is_in_flight(const struct name *n)
-{
-	return n->families[FAMILY_V4].in_flight || n->families[FAMILY_V6].in_flight;
-}
-
 static bool was_in_vain(const struct name_family *f)
 {
 	return f->asked && f->outcome == ANSWER_TIMEOUT;
 }
 
-/* Somebody else's answer decides; where none is under way, that of a name which was answered
- * before. */
+/* Who is answered if anybody is: best one that was the last time, and is not being asked already.
+ */
+static unsigned worth(const struct name *n)
+{
+	const struct name_family *f = &n->families[FAMILY_V4];
+	bool good = f->asked && !was_in_vain(f), fine = good && f->outcome == ANSWER_OK;
+
+	return good * 4u + fine * 2u + !f->in_flight;
+}
+
+/* The answer to a question that is asked now decides. */
 static void ask_another(struct world *w, const struct name *suspect, uint64_t now_ms)
 {
 	struct name *n, *witness = NULL;
 
 	for (size_t at = 0; (n = names_next(&w->names, &at));) {
-		if (n == suspect)
-			continue;
-		if (is_in_flight(n))
-			return;
-		if (!witness ||
-			(n->families[FAMILY_V4].answered && !witness->families[FAMILY_V4].answered))
+		if (n != suspect && (!witness || worth(n) > worth(witness)))
 			witness = n;
 	}
 	if (witness)
 		names_ask_now(&w->names, &witness->families[FAMILY_V4], now_ms);
+}
+
+static void keep_back(const struct name *n)
+{
+	struct name_feeds *feeds = n->userdata;
+
+	if (feeds)
+		feeds->kept_back = true;
 }
 
 /* What was kept back: told, or (an outage) forgotten. */
@@ -99,16 +106,17 @@ static void tell_end(const struct sync *s, const struct world *w, const struct n
 static bool on_silence(struct outage *o, const struct sync *s, struct world *w,
 	const struct name_family *f, const char *servers, uint64_t now_ms)
 {
-	struct name_feeds *feeds = f->name->userdata;
 	bool alone = w->names.by_text.count == 1;
 
 	switch (outage_note_silence(o, f->name->text, alone, f->sent_ms, now_ms)) {
 	case OUTAGE_OF_NAME:
 		return false;
 	case OUTAGE_SUSPECTED:
-		if (feeds)
-			feeds->kept_back = true;
+		keep_back(f->name);
 		ask_another(w, f->name, now_ms);
+		return true;
+	case OUTAGE_UNDECIDED:
+		keep_back(f->name);
 		return true;
 	case OUTAGE_BEGINS:
 		settle(s, w, false, now_ms);

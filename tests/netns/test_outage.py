@@ -141,6 +141,29 @@ def test_a_name_that_nobody_answers_for_is_no_outage(two):
     assert address(NAMES[0]) in lab.elements("s")
 
 
+def test_names_that_nobody_answers_for_together_are_no_outage(make_lab):
+    """As those of one zone whose servers are dead: no other name has a question under way."""
+    lab = make_lab(ruleset=recipes.table(f"s {ADDR4}"), cache=False)
+    dns = FaultDns(lab.internet, lab.directory, "45.53.0.54", default="ttl-3600")
+    for name in NAMES[:2]:
+        dns.set(name, "ttl-30")
+    daemon = lab.daemon("[resolver]\nserver = 45.53.0.54\ntimeout = 300ms\ntries = 1\n"
+                        + recipes.vendors("acme") + recipes.sets("s acme"), fake_time=True)
+    daemon.profile("acme", recipes.profile({"name": NAMES[:3]}))
+    daemon.start()
+    resolve(daemon)
+    for name in NAMES[:2]:
+        dns.set(name, "silent")
+    for _ in range(3):
+        daemon.jump(61)
+        turn(daemon)
+        daemon.jump(1)
+        turn(daemon)
+    becomes(lambda: len(daemon.events("name-failing")) == 2, "both are told of")
+    assert [e for e in said(daemon) if e.startswith(("name", "dns"))] == ["name-failing"] * 2
+    assert set(lab.elements("s")) == {address(n) for n in NAMES[:3]}
+
+
 def test_what_still_fails_after_an_outage_has_its_own_entry(two):
     lab, dns, daemon = two
     dns.set("*", "silent")
