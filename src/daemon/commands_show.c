@@ -551,6 +551,11 @@ struct json_t *show_status(const struct world *w, const struct show_context *c)
 	add_degraded_sets(degraded, w, c);
 	if (!resolver_server_count(c->resolver))
 		add_degraded(degraded, c, xstrdup("no DNS server is known"), w->loaded_ms);
+	else if (c->silent_ms)
+		add_degraded(degraded, c,
+			xasprintf("no DNS server answers (asked: %s)",
+				resolver_server_list(c->resolver)),
+			c->silent_ms);
 	if (json_array_size(degraded) || json_array_size(paused))
 		state = "degraded";
 	if (stale)

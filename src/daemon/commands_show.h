@@ -22,6 +22,7 @@ struct show_context {
 	struct show_clock clock;
 	const struct history *history;
 	const struct resolver *resolver;
+	uint64_t silent_ms; /* since when no server answers; 0: one does */
 	uint64_t started_ms, commits, dumps;
 };
 

@@ -142,7 +142,7 @@ static void tell_status(struct engine *e, uint64_t now_ms)
 	e->news = false;
 	e->status_ms = now_ms + STATUS_INTERVAL_MS;
 	free(e->status);
-	e->status = world_summary(e->world);
+	e->status = world_summary(e->world, e->outage.on);
 	if (e->ready)
 		service_status(e->status);
 	else

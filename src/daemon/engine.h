@@ -41,6 +41,8 @@ void engine_emit(void *engine, const struct event *event);
 const struct world *engine_world(const struct engine *e);
 const struct history *engine_history(const struct engine *e);
 const struct resolver *engine_resolver(const struct engine *e);
+/* Since when no DNS server answers; 0: one does, or none was asked yet. */
+uint64_t engine_silent_ms(const struct engine *e);
 uint64_t engine_started_ms(const struct engine *e);
 uint64_t engine_commit_count(const struct engine *e);
 uint64_t engine_dump_count(const struct engine *e);

@@ -29,6 +29,11 @@ const struct resolver *engine_resolver(const struct engine *e)
 	return e->resolver;
 }
 
+uint64_t engine_silent_ms(const struct engine *e)
+{
+	return e->outage.on ? e->outage.since_ms : 0;
+}
+
 uint64_t engine_started_ms(const struct engine *e)
 {
 	return e->started_ms;

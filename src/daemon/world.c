@@ -336,7 +336,7 @@ bool world_vendor_is_ineffective(const struct world *w, const struct config_vend
 	return true;
 }
 
-char *world_summary(const struct world *w)
+char *world_summary(const struct world *w, bool silent)
 {
 	size_t elements = 0, degraded = 0, failing = 0, ineffective = 0, limited = 0;
 	struct name *n;
@@ -355,12 +355,12 @@ char *world_summary(const struct world *w)
 		limited += n->families[FAMILY_V4].limited_ms || n->families[FAMILY_V6].limited_ms;
 	}
 	return xasprintf("%svendors %zu, names %zu (%zu stopped resolving), sets %zu (%zu "
-			 "degraded), elements %zu",
-		ineffective                      ? "INEFFECTIVE (see allowsyncctl): "
-		: degraded || failing || limited ? "DEGRADED (see allowsyncctl): "
-						 : "",
+			 "degraded), elements %zu%s",
+		ineffective                                ? "INEFFECTIVE (see allowsyncctl): "
+		: degraded || failing || limited || silent ? "DEGRADED (see allowsyncctl): "
+							   : "",
 		w->config->vendor_count, w->names.by_text.count, failing, w->config->set_count,
-		degraded, elements);
+		degraded, elements, silent ? ", no DNS server answers" : "");
 }
 
 bool owner_is_paused(const struct world *w, const struct owner *o)

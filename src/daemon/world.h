@@ -194,8 +194,8 @@ struct world_set *world_set_find(const struct world *w, const char *text_or_sect
 void world_drop_last_set(struct world *w);
 /* Is the vendor taken by no set at all? */
 bool world_vendor_is_ineffective(const struct world *w, const struct config_vendor *v);
-/* One line for the service manager; the caller frees it. */
-char *world_summary(const struct world *w);
+/* One line for the service manager; the caller frees it. `silent`: no DNS server answers. */
+char *world_summary(const struct world *w, bool silent);
 bool owner_is_paused(const struct world *w, const struct owner *o);
 
 void history_add(struct history *h, const struct removal *r); /* copies the strings */

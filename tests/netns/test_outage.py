@@ -189,6 +189,11 @@ def test_silence_from_the_start_is_one_entry(make_lab):
     daemon.profile("acme", recipes.profile({"name": NAMES}))
     daemon.start()
     becomes(lambda: daemon.events("dns-silent"), "the outage is noticed")
+    # Names that have never resolved are a note, but this is none.
+    now = recipes.status(daemon)
+    assert now["state"] == "degraded" and daemon.ctl("status").returncode == 1
+    assert [d["what"] for d in now["degraded"]] == ["no DNS server answers (asked: 45.53.0.54)"]
     dns.set("*", "ttl-3600")
     becomes(lambda: len(lab.elements("s")) == len(NAMES), "all is there")
+    assert daemon.ctl("status").returncode == 0
     assert [e for e in said(daemon) if e.startswith(("name", "dns"))] == ["dns-silent", "dns-answers"]
