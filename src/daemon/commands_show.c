@@ -190,6 +190,8 @@ struct tally {
 	bool first_gone; /* they leave or have left */
 	size_t gone;     /* of the stopped */
 	const char *first_never;
+	size_t partial; /* those that resolve, to addresses of which some are not used */
+	const char *first_partial, *partial_rule;
 	size_t stale; /* of the stopped */
 	const char *first_stale;
 	uint64_t stale_ms; /* its last good answer */
@@ -235,6 +237,11 @@ static void tally_name(struct tally *t, const struct name *n, struct map *seen)
 	}
 	if (health == NAME_NEVER && !t->first_never)
 		t->first_never = n->text;
+	const char *rule = show_refused_rule(n);
+	if (health == NAME_OK && rule && !t->partial++) {
+		t->first_partial = n->text;
+		t->partial_rule = rule;
+	}
 	for (int i = 0; i < FAMILY_COUNT; i++) {
 		const struct name_family *f = &n->families[i];
 		if (first && f->failing_since_ms)
@@ -305,6 +312,11 @@ static void add_vendor_notes(json_t *notes, const struct tally *t)
 	else if (t->never)
 		add_text(notes, xasprintf("%zu names have never resolved (%s, ...)", t->never,
 					t->first_never));
+	if (t->partial)
+		add_text(notes, xasprintf("%s%s: addresses that DNS gives are not used (%s), so "
+					  "that what it gives no longer stays",
+					t->first_partial, t->partial == 1 ? "" : " and others",
+					t->partial_rule));
 }
 
 /* Is the entry of this vendor's profile, or of what an admin adds to it? */

@@ -52,6 +52,8 @@ struct json_t *show_address(const struct show_context *c, const struct name_addr
 struct json_t *show_resolver(const struct world *w, const struct show_context *c);
 /* "refused": why addresses of the family's answers are not used; left out when all are. */
 void show_put_refused(struct json_t *object, const struct name_family *f);
+/* The first of them, of either family; NULL: all are used. */
+const char *show_refused_rule(const struct name *n);
 /* "not_for": the name's endpoints that may not have the address, and why; left out when all may. */
 void show_put_not_for(
 	struct json_t *object, const struct world *w, const struct name *n, const struct addr *a);

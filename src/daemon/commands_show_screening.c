@@ -14,6 +14,15 @@ void show_put_refused(struct json_t *object, const struct name_family *f)
 		show_put_text(object, "refused", feeds->refused[f->family]);
 }
 
+const char *show_refused_rule(const struct name *n)
+{
+	const struct name_feeds *feeds = n->userdata;
+
+	if (!feeds)
+		return NULL;
+	return feeds->refused[FAMILY_V4] ? feeds->refused[FAMILY_V4] : feeds->refused[FAMILY_V6];
+}
+
 void show_put_not_for(
 	struct json_t *object, const struct world *w, const struct name *n, const struct addr *a)
 {

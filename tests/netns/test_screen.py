@@ -37,10 +37,14 @@ def test_what_is_left_of_an_answer_enters_and_nothing_leaves(make_lab):
     v4, v6 = sorted(refused(daemon), key=lambda m: "::" in m)
     assert "answered 127.0.0.1 (loopback) and 1 more like that: not used, the other 1 of this answer is" in v4
     assert "(an IPv4 address in IPv6) and 1 more" in v6 and "If it is meant" not in v6
+    (acme,) = recipes.ctl_json(daemon, "vendors")
+    assert acme["notes"] == [f"{NAME}: addresses that DNS gives are not used (loopback), so that what "
+                             "it gives no longer stays"]
+    assert acme["state"] == "ok"
     # A whole answer decides again.
     give(lab, daemon, "45.1.0.2", "2a00:1::2")
     assert set(lab.elements("s")) == {"45.1.0.2"} and set(lab.elements("six")) == {"2a00:1::2"}
-    assert daemon.ctl("status").returncode == 0
+    assert daemon.ctl("status").returncode == 0 and not recipes.ctl_json(daemon, "vendors")[0]["notes"]
 
 
 def test_that_nothing_is_left_of_an_answer_is_told_also_where_a_part_was_refused_before(make_lab):
