@@ -17,21 +17,18 @@ static bool is_time(uint64_t *told_ms, uint64_t now_ms)
 	return true;
 }
 
-static void tell_replaced(const struct sync *s, const struct world *w, const struct name_family *f,
-	const struct turnover *t)
+static char *describe_replaced(const struct name_family *f, const struct turnover *t)
 {
 	const struct name_feeds *feeds = f->name->userdata;
-	_cleanup_free_ char *text = xasprintf(
+
+	return xasprintf(
 		"replaced %zu of its %zu addresses in one answer, and %zu of the %zu that it gives "
 		"now were not known: they are allowed, and the others leave as always; if it is "
 		"not the vendor's doing: allowsyncctl release %s",
 		t->gone, t->before, t->unknown, t->given, feeds->owners[0]->vendor);
-
-	health_tell_name(s, w, f, NULL, EVENT_ANSWER_REPLACED, LOG_WARNING, text);
 }
 
-static void tell_moved(const struct sync *s, const struct world *w, const struct name_family *f,
-	const struct answer *a)
+static char *describe_moved(const struct name_family *f, const struct answer *a)
 {
 	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
 
@@ -40,19 +37,32 @@ static void tell_moved(const struct sync *s, const struct world *w, const struct
 		strbuf_appendf(&b, " -> %s", a->chain[i]);
 	strbuf_appendf(&b, "; before: %s%s%s", f->name->text, f->chain ? " -> " : "",
 		f->chain ? f->chain : "");
-	health_tell_name(s, w, f, NULL, EVENT_ALIAS_MOVED, LOG_NOTICE, strbuf_text(&b));
+	return strbuf_take(&b);
 }
 
-void alarms_tell(const struct sync *s, const struct world *w, const struct name_family *f,
-	const struct answer *a, uint64_t now_ms)
+struct alarms alarms_look(const struct name_family *f, const struct answer *a, uint64_t now_ms)
 {
 	struct name_feeds *feeds = f->name->userdata;
 	struct turnover t = turnover_of(f, a);
+	struct alarms alarms = {0};
 
 	if (!feeds)
-		return;
+		return alarms;
 	if (turnover_is_most(&t) && is_time(&feeds->replaced_ms, now_ms))
-		tell_replaced(s, w, f, &t);
+		alarms.replaced = describe_replaced(f, &t);
 	if (turnover_moves_domain(f, a) && is_time(&feeds->moved_ms, now_ms))
-		tell_moved(s, w, f, a);
+		alarms.moved = describe_moved(f, a);
+	return alarms;
+}
+
+void alarms_tell(const struct sync *s, const struct world *w, const struct name_family *f,
+	struct alarms *alarms)
+{
+	if (alarms->replaced)
+		health_tell_name(
+			s, w, f, NULL, EVENT_ANSWER_REPLACED, LOG_WARNING, alarms->replaced);
+	if (alarms->moved)
+		health_tell_name(s, w, f, NULL, EVENT_ALIAS_MOVED, LOG_NOTICE, alarms->moved);
+	free(alarms->replaced);
+	free(alarms->moved);
 }

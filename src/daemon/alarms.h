@@ -5,6 +5,13 @@
 
 struct answer;
 
-/* Before the answer, which is screened already, is taken. */
+/* NULL: it is not to be told. */
+struct alarms {
+	char *replaced, *moved;
+};
+
+/* Before the answer, which is screened already, is taken. What it finds has to be told. */
+struct alarms alarms_look(const struct name_family *f, const struct answer *a, uint64_t now_ms);
+/* After it was taken. Ends `alarms`. */
 void alarms_tell(const struct sync *s, const struct world *w, const struct name_family *f,
-	const struct answer *a, uint64_t now_ms);
+	struct alarms *alarms);

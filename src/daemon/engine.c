@@ -72,11 +72,12 @@ static void apply_answer(
 	struct screening screening;
 
 	screening_take_out(e->world, f, a, &screening);
-	alarms_tell(&e->sync, e->world, f, a, loop_now_ms());
+	struct alarms alarms = alarms_look(f, a, loop_now_ms());
 	names_apply(&e->world->names, f, a, server, loop_now_ms(), &changes);
 	quota_fit(&e->sync, e->world, f, &changes, loop_now_ms());
 	refresh_apply(e->world, &changes);
 	refresh_on_answer(e->world, f);
+	alarms_tell(&e->sync, e->world, f, &alarms);
 	name_changes_done(&changes);
 	bool refusal_told = screening_tell(&e->sync, e->world, f, a, &screening);
 	if (a->outcome == ANSWER_OK)

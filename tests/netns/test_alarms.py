@@ -27,12 +27,13 @@ def begin_faulty(make_lab, vendor=""):
 def test_most_addresses_replaced_at_once_is_an_alarm_and_no_more(make_lab):
     lab, dns, daemon = begin_faulty(make_lab)
     first = {address(NAME, "A", i) for i in range(1, 11)}
-    dns.set(NAME, "rotate-10")
-    for _ in range(3):
+    for kind in ("servfail", "rotate-10", "rotate-10", "rotate-10"):
+        dns.set(NAME, kind)
         resolve(daemon, NAME)
     (said,) = daemon.events("answer-replaced")
     assert said["MESSAGE"].startswith(f"acme: {NAME} replaced 10 of its 10 addresses in one answer, ")
     assert said["PRIORITY"] == "4" and said["ALLOWSYNC_NAME"] == NAME
+    assert said["ALLOWSYNC_RESULT"] == "ok", "of this answer, not of the one before"
     assert daemon.ctl("status").returncode == 0, "nothing is wrong with the sets"
     # What is new is allowed at once, what was before lingers.
     assert first <= set(lab.elements("s")) and len(lab.elements("s")) >= 10 + 10 + 30
