@@ -203,6 +203,7 @@ void world_carry_over(struct world *w, struct world *old, uint64_t now_ms)
 		const struct name_feeds *told = before->userdata;
 		feeds->reported = told->reported;
 		feeds->gone = told->gone;
+		feeds->kept_back = told->kept_back;
 		memcpy(feeds->refused, told->refused, sizeof(feeds->refused));
 		memcpy(feeds->stale, told->stale, sizeof(feeds->stale));
 		feeds->replaced_ms = told->replaced_ms;
