@@ -24,7 +24,12 @@
 
 #include <syslog.h>
 
-enum { STATUS_INTERVAL_MS = 1000, EFFECT_DELAY_MS = 200, EFFECT_RETRY_MS = 1000 };
+enum {
+	STATUS_INTERVAL_MS = 1000,
+	EFFECT_DELAY_MS = 200,
+	EFFECT_RETRY_MS = 1000,
+	OWN_NET_WAIT_MS = 5000, /* from the start; a million routes are read in less */
+};
 
 void engine_emit(void *engine, const struct event *event)
 {
@@ -163,6 +168,12 @@ static void look_at_effect(struct engine *e, uint64_t now_ms)
 	e->effect_ms = done ? 0 : now_ms + EFFECT_RETRY_MS;
 }
 
+/* Until it is known where this router is itself, an answer that points there would be used. */
+static bool may_ask(const struct engine *e, uint64_t now_ms)
+{
+	return e->own_told || !e->own_net || now_ms >= e->started_ms + OWN_NET_WAIT_MS;
+}
+
 void engine_turn(void *userdata)
 {
 	struct engine *e = userdata;
@@ -174,7 +185,8 @@ void engine_turn(void *userdata)
 		e->options.on_hup(e);
 	}
 	uint64_t now_ms = loop_now_ms();
-	while ((f = names_take_due(&e->world->names, now_ms)))
+	bool asks = may_ask(e, now_ms);
+	while (asks && (f = names_take_due(&e->world->names, now_ms)))
 		ask(e, f);
 	names_expire(&e->world->names, now_ms, &expired);
 	refresh_apply(e->world, &expired);
@@ -185,7 +197,8 @@ void engine_turn(void *userdata)
 	tell_status(e, now_ms);
 	saved_turn(&e->saved, e->world, now_ms);
 
-	uint64_t next = names_next_ms(&e->world->names), sync_next = sync_next_ms(e->world);
+	uint64_t next = asks ? names_next_ms(&e->world->names) : e->started_ms + OWN_NET_WAIT_MS;
+	uint64_t sync_next = sync_next_ms(e->world);
 	if (sync_next < next)
 		next = sync_next;
 	if (e->effect_ms && e->effect_ms < next)

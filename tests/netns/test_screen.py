@@ -267,3 +267,19 @@ def test_a_reload_that_expects_less_takes_the_rest_out_at_once(make_lab):
     assert set(lab.elements("t")) == {"45.1.0.1", "45.2.0.1"}, "known, so at once"
     resolve(daemon)
     assert len(refused(daemon)) == 2
+
+
+def test_where_the_gateway_is_itself_is_known_before_the_first_answer_is_used(make_lab):
+    """However many routes there are to be read."""
+    lab = make_lab(ruleset=recipes.table(f"s {ADDR4}"), cache=False)
+    lab.gateway.ip("addr add 46.7.7.1/24 dev lan")
+    lab.gateway.run(["ip", "-batch", "-"], check=True, input="".join(
+        f"route add unreachable 100.{64 + i // 256}.{i % 256}.0/28\n" for i in range(8192)))
+    lab.dns.set(NAME, "A", ["45.1.0.1", "46.7.7.9"], 3600)
+    daemon = lab.daemon(recipes.resolver() + recipes.vendors("acme") + recipes.sets("s acme"))
+    daemon.profile("acme", recipes.profile({"name": NAME}))
+    daemon.start()
+    becomes(lambda: lab.elements("s"), "the answer is used")
+    resolve(daemon)
+    assert set(lab.elements("s")) == {"45.1.0.1"} and refused(daemon)
+    assert not removed(daemon, "46.7.7.9"), "it never stood there"
