@@ -38,7 +38,7 @@ void server_health_note(struct server_health *h, enum server_outcome outcome, ui
 	if (outcome == SERVER_GOOD) {
 		h->good_ms = now_ms;
 		h->failing_ms = 0;
-		h->failures = h->silent = h->beaten = 0;
+		h->failures = h->silent = h->beaten = h->hasty = 0;
 		end_rest(h);
 		return;
 	}
@@ -47,7 +47,7 @@ void server_health_note(struct server_health *h, enum server_outcome outcome, ui
 	if (h->failures < SERVER_FAILING_MIN)
 		h->failures++;
 	if (!mute)
-		h->silent = 0;
+		h->silent = h->hasty = 0;
 	else if (h->silent < SERVER_SILENT_MAX)
 		h->silent++;
 	/* One that speaks again is asked again; what it says is another matter. */
@@ -64,6 +64,21 @@ void server_health_note_beaten(struct server_health *h, uint64_t now_ms)
 		h->beaten++;
 	if (h->beaten >= SERVER_BEATEN_MAX)
 		rest(h, now_ms);
+}
+
+void server_health_note_hasty(struct server_health *h)
+{
+	if (h->hasty < SERVER_HASTY_MAX)
+		h->hasty++;
+}
+
+bool server_health_take_time(struct server_health *h)
+{
+	/* It is known already. */
+	if (h->probe_ms || h->hasty < SERVER_HASTY_MAX)
+		return false;
+	h->hasty = 0;
+	return true;
 }
 
 bool server_health_rests(const struct server_health *h)

@@ -30,6 +30,7 @@ enum {
 	SERVER_SILENT_MAX = 3,       /* in a row: silent or unreachable */
 	SERVER_BEATEN_MAX = 3,       /* in a row: another server knew better */
 	SERVER_FAILING_MIN = 3,      /* in a row: anything that is not good */
+	SERVER_HASTY_MAX = 8,        /* silence in haste since it last said anything */
 	SERVER_REST_FIRST_MS = 1000, /* then doubled with each probe in vain */
 	SERVER_REST_MAX_MS = 128000,
 	SERVER_RECENT_MS = 3600 * 1000,
@@ -41,6 +42,7 @@ struct server_health {
 	enum server_outcome outcome; /* the last one */
 	bool tried;
 	unsigned failures, silent, beaten; /* in a row */
+	unsigned hasty;                    /* SERVER_HASTY_MAX */
 	uint64_t probe_ms;                 /* 0: it does not rest; else when it may be asked */
 	uint32_t rest_ms;                  /* between two probes */
 	bool probing;                      /* the outcome of a probe is still to come */
@@ -49,6 +51,11 @@ struct server_health {
 void server_health_note(struct server_health *h, enum server_outcome outcome, uint64_t now_ms);
 /* Another server gave a good answer to what this one could not answer. */
 void server_health_note_beaten(struct server_health *h, uint64_t now_ms);
+/* Silence to a question that had little time, which says nothing yet. */
+void server_health_note_hasty(struct server_health *h);
+/* True: there was so much of that, and nothing else, that the next question is to have all its
+ * time. Else one that is dead would not be found out while everybody is in haste. */
+bool server_health_take_time(struct server_health *h);
 bool server_health_rests(const struct server_health *h);
 /* True: it rests, and one question should go to it now; the next one only after a while. */
 bool server_health_take_probe(struct server_health *h, uint64_t now_ms);

@@ -31,6 +31,8 @@ static void ask(struct lane *l)
 	r->stats.queries++;
 	servers_note_asked(&r->servers, q->server, loop_now_ms());
 	q->asked = q->server;
+	if (q->hurried && server_health_take_time(&r->servers.healths[q->server]))
+		q->hurried = false;
 	q->edns = server_edns_take(&r->servers.edns[q->server], loop_now_ms());
 	slot_ask(l->slot, &r->servers.items[q->server], q->name, q->family, q->edns,
 		q->hurried ? r->hurry_ms : r->timeout_ms);
@@ -56,6 +58,8 @@ void resolver_tell_news(struct resolver *r, size_t server)
 /* Of silence, only what says more about the server than about the name or our haste. */
 static void note_health(struct resolver *r, const struct question *q, enum server_outcome outcome)
 {
+	if (outcome == SERVER_SILENT && q->hurried)
+		server_health_note_hasty(&r->servers.healths[q->asked]);
 	if (outcome == SERVER_SILENT && !q->probe && (q->hurried || q->rank == RANK_SILENT))
 		return;
 	if (outcome == SERVER_SILENT)

@@ -8,7 +8,8 @@
  * keep none from those that are answered, what met silence has at most half of the slots, and
  * anything else goes first:
  *  - a question has one round over the servers. While others wait for theirs, it has an eighth of
- *    the timeout a query (100 ms at least): n questions ahead are past in n / 32 such rounds.
+ *    the timeout a query (100 ms at least): n questions ahead are past in n / 32 such rounds. A
+ *    few have all of it at a server that says nothing at all, until it is known whether it is dead.
  *  - after a silent round it waits in line for the others, `tries` in all, with all their time. It
  *    gives up when that takes too long. From its first query on a question takes no longer than
  *    2 * tries + 1 times the servers' timeouts together. (With a max_rate nobody is hurried, and it

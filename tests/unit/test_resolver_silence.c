@@ -250,6 +250,38 @@ static void test_other_servers_are_asked_without_prejudice(void)
 	CHECK(queries() > 5);
 }
 
+static size_t to_ask;
+
+static void ask_one_more(void)
+{
+	if (to_ask > 0)
+		ask("ok.example.test", --to_ask);
+}
+
+static void test_a_dead_server_is_found_out_though_others_always_wait(void)
+{
+	enum { WAITING = 20, COUNT = 100 };
+
+	for (unsigned every = 0; every < 2; every++) {
+		struct resolver_server s;
+
+		begin(3, 200);
+		f.breadth = every ? RESOLVER_EVERY : RESOLVER_FIRST;
+		f.config.max_in_flight = 1;
+		serve("127.0.0.1", "silent");
+		serve("127.0.0.1", NULL);
+		start();
+		f.on_reply = ask_one_more;
+		to_ask = COUNT;
+		for (size_t i = 0; i < WAITING; i++)
+			ask_one_more();
+		run(COUNT);
+		resolver_server(f.resolver, 0, &s);
+		CHECK_INT(s.state, SERVER_RESTING);
+		CHECK(f.servers[0]->note_count < COUNT / 2);
+	}
+}
+
 int main(void)
 {
 	TAP_RUN(test_names_silent_before_have_half_of_the_slots_at_most);
@@ -261,6 +293,7 @@ int main(void)
 	TAP_RUN(test_a_name_silent_before_has_one_round_until_it_is_answered);
 	TAP_RUN(test_counters_go_on_over_another_resolver);
 	TAP_RUN(test_other_servers_are_asked_without_prejudice);
+	TAP_RUN(test_a_dead_server_is_found_out_though_others_always_wait);
 	end();
 	return tap_done();
 }

@@ -49,6 +49,32 @@ static void test_three_silences_in_a_row_make_it_rest(void)
 	}
 }
 
+static void test_after_much_silence_in_haste_one_question_has_all_its_time(void)
+{
+	begin();
+	for (unsigned i = 0; i < 2; i++) {
+		for (unsigned j = 0; j < SERVER_HASTY_MAX; j++) {
+			CHECK(!server_health_take_time(&h));
+			server_health_note_hasty(&h);
+		}
+		CHECK(server_health_take_time(&h));
+		CHECK_INT(server_health_state(&h), SERVER_UNTRIED);
+	}
+	/* Whatever it says: it is there. */
+	static const enum server_outcome outcomes[] = {SERVER_GOOD, SERVER_SERVFAIL};
+	for (unsigned i = 0; i < 2; i++) {
+		for (unsigned j = 0; j < SERVER_HASTY_MAX; j++)
+			server_health_note_hasty(&h);
+		note(outcomes[i], 1);
+		CHECK(!server_health_take_time(&h));
+	}
+	/* It is known to be silent. */
+	note(SERVER_SILENT, SERVER_SILENT_MAX);
+	for (unsigned j = 0; j < SERVER_HASTY_MAX; j++)
+		server_health_note_hasty(&h);
+	CHECK(!server_health_take_time(&h));
+}
+
 static void test_failing_since_the_first_that_was_not_good(void)
 {
 	begin();
@@ -184,6 +210,7 @@ int main(void)
 {
 	TAP_RUN(test_untried_until_something_comes);
 	TAP_RUN(test_three_silences_in_a_row_make_it_rest);
+	TAP_RUN(test_after_much_silence_in_haste_one_question_has_all_its_time);
 	TAP_RUN(test_failing_since_the_first_that_was_not_good);
 	TAP_RUN(test_probes_come_in_ever_longer_intervals);
 	TAP_RUN(test_a_probe_without_an_end_is_followed_by_another);
