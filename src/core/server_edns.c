@@ -26,13 +26,16 @@ void server_edns_note(
 		*e = (struct server_edns){0};
 	} else if (!with && e->silent) {
 		e->silent = false;
+		e->doubt_ms = now_ms;
 		if (++e->doubts >= SERVER_EDNS_DOUBTS_MAX)
 			ask_without(e, now_ms);
 	}
 }
 
-void server_edns_note_silence(struct server_edns *e, bool with)
+void server_edns_note_silence(struct server_edns *e, bool with, uint64_t asked_ms)
 {
+	if (asked_ms < e->doubt_ms)
+		return;
 	/* Without it as well: so it was not that. */
 	e->silent = with;
 }

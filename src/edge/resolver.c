@@ -29,11 +29,12 @@ static void ask(struct lane *l)
 	struct question *q = l->question;
 
 	r->stats.queries++;
-	servers_note_asked(&r->servers, q->server, loop_now_ms());
 	q->asked = q->server;
+	q->asked_ms = loop_now_ms();
+	servers_note_asked(&r->servers, q->server, q->asked_ms);
 	if (q->hurried && server_health_take_time(&r->servers.healths[q->server]))
 		q->hurried = false;
-	q->edns = server_edns_take(&r->servers.edns[q->server], loop_now_ms());
+	q->edns = server_edns_take(&r->servers.edns[q->server], q->asked_ms);
 	slot_ask(l->slot, &r->servers.items[q->server], q->name, q->family, q->edns,
 		q->hurried ? r->hurry_ms : r->timeout_ms);
 }
@@ -63,7 +64,7 @@ static void note_health(struct resolver *r, const struct question *q, enum serve
 	if (outcome == SERVER_SILENT && !q->probe && (q->hurried || q->rank == RANK_SILENT))
 		return;
 	if (outcome == SERVER_SILENT)
-		server_edns_note_silence(&r->servers.edns[q->asked], q->edns);
+		server_edns_note_silence(&r->servers.edns[q->asked], q->edns, q->asked_ms);
 	server_health_note(&r->servers.healths[q->asked], outcome, loop_now_ms());
 	resolver_tell_news(r, q->asked);
 }

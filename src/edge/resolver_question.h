@@ -28,6 +28,7 @@ struct question {
 	enum rank rank;
 	unsigned round;
 	size_t server, asked; /* to be asked in this round; asked last */
+	uint64_t asked_ms;
 	bool begun, hurried;
 	bool edns;           /* it was asked last with EDNS */
 	bool cut;            /* a hurried query had no answer: the round does not count */

@@ -27,7 +27,7 @@ static bool ask_dropper(void)
 	bool with = take();
 
 	if (with)
-		server_edns_note_silence(&e, true);
+		server_edns_note_silence(&e, true, now_ms);
 	else
 		server_edns_note(&e, false, &plain, now_ms);
 	return !with;
@@ -98,7 +98,7 @@ static void test_an_answer_with_edns_takes_the_doubt_away(void)
 	begin();
 	for (unsigned i = 0; i < 10; i++) {
 		CHECK(take());
-		server_edns_note_silence(&e, true);
+		server_edns_note_silence(&e, true, now_ms);
 		CHECK(!take());
 		server_edns_note(&e, false, &plain, now_ms);
 		CHECK(take());
@@ -106,14 +106,34 @@ static void test_an_answer_with_edns_takes_the_doubt_away(void)
 	}
 }
 
+static void test_what_was_lost_at_the_same_time_is_one_doubt(void)
+{
+	enum { LOST = 20, WAIT_MS = 2000 };
+
+	/* One question every 100 ms, all lost until the server is there again. */
+	begin();
+	uint64_t start_ms = now_ms;
+	for (unsigned i = 0; i < LOST; i++) {
+		now_ms = start_ms + WAIT_MS + i * 100;
+		server_edns_note_silence(&e, true, start_ms + i * 100);
+		CHECK(i ? take() : !take());
+		server_edns_note(&e, false, &plain, now_ms);
+	}
+	CHECK(!e.again_ms);
+	/* One that was asked after that is another matter. */
+	CHECK(!ask_dropper());
+	CHECK(ask_dropper());
+	CHECK(e.again_ms);
+}
+
 static void test_a_server_that_is_silent_to_everything_is_not_judged(void)
 {
 	begin();
 	for (unsigned i = 0; i < 10; i++) {
 		CHECK(take());
-		server_edns_note_silence(&e, true);
+		server_edns_note_silence(&e, true, now_ms);
 		CHECK(!take());
-		server_edns_note_silence(&e, false);
+		server_edns_note_silence(&e, false, now_ms);
 	}
 }
 
@@ -124,6 +144,7 @@ int main(void)
 	TAP_RUN(test_failures_without_opt_say_nothing_of_it);
 	TAP_RUN(test_silence_to_edns_alone_ends_it_at_the_second_time);
 	TAP_RUN(test_an_answer_with_edns_takes_the_doubt_away);
+	TAP_RUN(test_what_was_lost_at_the_same_time_is_one_doubt);
 	TAP_RUN(test_a_server_that_is_silent_to_everything_is_not_judged);
 	return tap_done();
 }
