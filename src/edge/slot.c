@@ -44,7 +44,7 @@ struct slot {
 	struct config_source source;
 	ares_channel channel;
 	bool edns;                   /* it takes answers longer than 512 bytes */
-	bool spoiled;                /* it may not any more: not to be used again */
+	bool spoiled;                /* perhaps not any more: not to be used again */
 	struct config_server server; /* which the channel is set to; port 0: none yet */
 	struct loop_timer *timer;
 	struct watch *watches; /* UDP, then TCP beside it: a few at most */
@@ -118,6 +118,8 @@ static int on_socket_made(ares_socket_t fd, int type, void *userdata)
 static void end_with(struct slot *s, enum slot_outcome outcome, const uint8_t *message, size_t len)
 {
 	s->ended = true;
+	s->spoiled =
+		s->edns && !(outcome == SLOT_ANSWERED && server_reply_judge(message, len).has_opt);
 	s->result.outcome = outcome;
 	s->result.message = NULL;
 	s->result.len = 0;
@@ -130,7 +132,6 @@ static void end_with(struct slot *s, enum slot_outcome outcome, const uint8_t *m
 	memcpy(s->message, message, len);
 	s->result.message = s->message;
 	s->result.len = len;
-	s->spoiled = s->edns && !server_reply_judge(message, len).has_opt;
 }
 
 static enum slot_outcome outcome_of(int status)
@@ -396,7 +397,8 @@ static int open_channel(struct slot *s, bool edns)
 }
 
 /* c-ares 1.18 asks again by itself, without EDNS, when FORMERR came; from then on the channel knows
- * nothing of EDNS any more. There it is a flag of the channel, and not of the query. */
+ * nothing of EDNS any more. There it is a flag of the channel, and not of the query. What came in
+ * between is not told: whatever ends without an OPT record may be that. */
 static bool use_channel(struct slot *s, bool edns)
 {
 	if (s->channel && s->edns == edns && !s->spoiled)

@@ -27,6 +27,7 @@ enum responder_edns {
 	EDNS_FORMERR_BARE, /* nothing but the header */
 	EDNS_NOTIMP,
 	EDNS_BADVERS,
+	EDNS_FORMERR_ONCE, /* and no word to the question without */
 };
 
 struct responder_note {
@@ -126,9 +127,14 @@ static inline bool responder_answer(
 /* What the server makes of EDNS in the question, to its finished answer. False: no answer. */
 static inline bool responder_edns(const struct responder *r, unsigned size, struct packet *p)
 {
-	static const uint8_t rcodes[] = {
-		[EDNS_FORMERR] = 1, [EDNS_FORMERR_BARE] = 1, [EDNS_NOTIMP] = 4, [EDNS_BADVERS] = 0};
+	static const uint8_t rcodes[] = {[EDNS_FORMERR] = 1,
+		[EDNS_FORMERR_BARE] = 1,
+		[EDNS_NOTIMP] = 4,
+		[EDNS_BADVERS] = 0,
+		[EDNS_FORMERR_ONCE] = 1};
 
+	if (!size && r->edns == EDNS_FORMERR_ONCE)
+		return false;
 	if (!size || r->edns == EDNS_PASSED_OVER)
 		return true;
 	if (r->edns == EDNS_DROPPED)

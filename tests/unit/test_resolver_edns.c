@@ -141,6 +141,23 @@ static void test_what_one_server_cannot_is_not_held_against_another(void)
 	CHECK_INT(resolver_stats(f.resolver)->tcp, 0);
 }
 
+static void test_no_slot_is_left_without_edns(void)
+{
+	begin_edns(1, LONG_MS, EDNS_FORMERR_ONCE);
+	ask("ok.example.test", 0);
+	ask("ok.example.test", 1);
+	run(2);
+	CHECK_INT(f.replies[1].status, RESOLVER_TIMEOUT);
+	f.servers[0]->edns = EDNS_SPOKEN;
+	ask_and_wait("ok.example.test");
+	/* Both slots, where the library has gone on without. */
+	ask("thirty.example.test", 0);
+	ask("thirty.example.test", 1);
+	run(5);
+	CHECK_INT(f.replies[4].said, 1);
+	CHECK_INT(resolver_stats(f.resolver)->tcp, 0);
+}
+
 static void test_another_resolver_knows_how_to_ask(void)
 {
 	begin_edns(1, NEVER_MS, EDNS_NOTIMP);
@@ -162,6 +179,7 @@ int main(void)
 	TAP_RUN(test_servers_that_keep_silent_are_asked_without_in_the_end);
 	TAP_RUN(test_one_round_is_enough_to_find_out);
 	TAP_RUN(test_what_one_server_cannot_is_not_held_against_another);
+	TAP_RUN(test_no_slot_is_left_without_edns);
 	TAP_RUN(test_another_resolver_knows_how_to_ask);
 	end();
 	return tap_done();
