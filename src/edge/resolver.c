@@ -34,7 +34,8 @@ static void ask(struct lane *l)
 	servers_note_asked(&r->servers, q->server, q->asked_ms);
 	if (q->hurried && server_health_take_time(&r->servers.healths[q->server]))
 		q->hurried = false;
-	q->edns = server_edns_take(&r->servers.edns[q->server], q->asked_ms);
+	q->edns = !(q->plain >> q->server & 1) &&
+		  server_edns_take(&r->servers.edns[q->server], q->asked_ms);
 	slot_ask(l->slot, &r->servers.items[q->server], q->name, q->family, q->edns,
 		q->hurried ? r->hurry_ms : r->timeout_ms);
 }
@@ -70,14 +71,16 @@ static void note_health(struct resolver *r, const struct question *q, enum serve
 }
 
 /* False: it is to be asked the same without EDNS. */
-static bool note_edns(
-	struct resolver *r, const struct question *q, const struct slot_result *result)
+static bool note_edns(struct resolver *r, struct question *q, const struct slot_result *result)
 {
 	if (result->outcome != SLOT_ANSWERED)
 		return true;
 	struct server_reply reply = server_reply_judge(result->message, result->len);
 	server_edns_note(&r->servers.edns[q->asked], q->edns, &reply, loop_now_ms());
-	return !(q->edns && reply.no_edns);
+	if (!q->edns || !reply.no_edns)
+		return true;
+	q->plain |= UINT64_C(1) << q->asked;
+	return false;
 }
 
 void resolver_push(struct resolver *r, struct question *q)

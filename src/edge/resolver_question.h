@@ -31,6 +31,7 @@ struct question {
 	uint64_t asked_ms;
 	bool begun, hurried;
 	bool edns;           /* it was asked last with EDNS */
+	uint64_t plain;      /* servers that refused this question with EDNS */
 	bool cut;            /* a hurried query had no answer: the round does not count */
 	bool silent;         /* one with all its time had none */
 	bool probe;          /* nobody waits for it: it is to tell whether a server is back */

@@ -125,7 +125,7 @@ static inline bool responder_answer(
 }
 
 /* What the server makes of EDNS in the question, to its finished answer. False: no answer. */
-static inline bool responder_edns(const struct responder *r, unsigned size, struct packet *p)
+static inline bool responder_edns(enum responder_edns edns, unsigned size, struct packet *p)
 {
 	static const uint8_t rcodes[] = {[EDNS_FORMERR] = 1,
 		[EDNS_FORMERR_BARE] = 1,
@@ -133,30 +133,36 @@ static inline bool responder_edns(const struct responder *r, unsigned size, stru
 		[EDNS_BADVERS] = 0,
 		[EDNS_FORMERR_ONCE] = 1};
 
-	if (!size && r->edns == EDNS_FORMERR_ONCE)
+	if (!size && edns == EDNS_FORMERR_ONCE)
 		return false;
-	if (!size || r->edns == EDNS_PASSED_OVER)
+	if (!size || edns == EDNS_PASSED_OVER)
 		return true;
-	if (r->edns == EDNS_DROPPED)
+	if (edns == EDNS_DROPPED)
 		return false;
-	if (r->edns != EDNS_SPOKEN) {
+	if (edns != EDNS_SPOKEN) {
 		size_t end = 12;
 		while (p->bytes[end])
 			end += (size_t)p->bytes[end] + 1;
-		p->len = r->edns == EDNS_FORMERR_BARE ? 12 : end + 5;
-		p->bytes[3] = (uint8_t)((p->bytes[3] & 0xf0) | rcodes[r->edns]);
+		p->len = edns == EDNS_FORMERR_BARE ? 12 : end + 5;
+		p->bytes[3] = (uint8_t)((p->bytes[3] & 0xf0) | rcodes[edns]);
 		memset(p->bytes + 6, 0, 6);
-		p->bytes[5] = r->edns != EDNS_FORMERR_BARE;
+		p->bytes[5] = edns != EDNS_FORMERR_BARE;
 	}
-	if (r->edns == EDNS_SPOKEN || r->edns == EDNS_BADVERS) {
+	if (edns == EDNS_SPOKEN || edns == EDNS_BADVERS) {
 		packet_count(p, SECTION_ADDITIONAL);
 		packet_u8(p, 0);
 		packet_u16(p, 41);
 		packet_u16(p, 1232);
-		packet_u32(p, r->edns == EDNS_BADVERS ? 1u << 24 : 0);
+		packet_u32(p, edns == EDNS_BADVERS ? 1u << 24 : 0);
 		packet_u16(p, 0);
 	}
 	return true;
+}
+
+/* A name "badvers" knows better. */
+static inline enum responder_edns responder_edns_for(const struct responder *r, const char *mode)
+{
+	return responder_is(mode, "badvers") ? EDNS_BADVERS : r->edns;
 }
 
 static inline uint16_t responder_port_of(const struct sockaddr_storage *a)
@@ -210,7 +216,7 @@ static inline void responder_send(
 	static struct packet p;
 
 	if (responder_answer(mode, q->name, q->type, q->id, false, &p) &&
-		responder_edns(r, q->edns, &p))
+		responder_edns(responder_edns_for(r, mode), q->edns, &p))
 		responder_check(sendto(r->udp, p.bytes, p.len, 0, (const void *)&q->from,
 					q->from_len) == (ssize_t)p.len ||
 					errno == ECONNREFUSED,
@@ -276,7 +282,7 @@ static inline void responder_on_conn(void *userdata, int fd, unsigned events)
 	getpeername(fd, (void *)&from, &from_len);
 	if (len > 2 && responder_read(r, b + 2, (size_t)len - 2, &from, true, &q) &&
 		responder_answer(r->mode ? r->mode : q.name, q.name, q.type, q.id, true, &p) &&
-		responder_edns(r, q.edns, &p)) {
+		responder_edns(r->edns, q.edns, &p)) {
 		uint8_t size[2] = {(uint8_t)(p.len >> 8), (uint8_t)p.len};
 
 		responder_check(send(fd, size, 2, MSG_MORE) == 2, "send");

@@ -141,6 +141,29 @@ static void test_what_one_server_cannot_is_not_held_against_another(void)
 	CHECK_INT(resolver_stats(f.resolver)->tcp, 0);
 }
 
+static bool was_asked_again(void)
+{
+	return f.servers[0]->note_count == 3;
+}
+
+static void test_what_was_refused_with_edns_is_not_asked_with_it_again(void)
+{
+	begin(1, NEVER_MS);
+	f.config.max_rate = 20; /* two at once, and then it waits */
+	serve("127.0.0.1", NULL)->edns = EDNS_SPOKEN;
+	start();
+	ask("badvers.example.test", 0);
+	ask("ok.example.test", 1);
+	/* Meanwhile it turns out that the server knows EDNS. */
+	f.is_done = was_asked_again;
+	run(0);
+	CHECK_INT(strncasecmp(note(2)->name, "badvers", 7), 0);
+	CHECK_INT(note(2)->edns, 0);
+	f.is_done = NULL;
+	run(2);
+	CHECK(f.replies[1].good[0]);
+}
+
 static void test_no_slot_is_left_without_edns(void)
 {
 	begin_edns(1, LONG_MS, EDNS_FORMERR_ONCE);
@@ -179,6 +202,7 @@ int main(void)
 	TAP_RUN(test_servers_that_keep_silent_are_asked_without_in_the_end);
 	TAP_RUN(test_one_round_is_enough_to_find_out);
 	TAP_RUN(test_what_one_server_cannot_is_not_held_against_another);
+	TAP_RUN(test_what_was_refused_with_edns_is_not_asked_with_it_again);
 	TAP_RUN(test_no_slot_is_left_without_edns);
 	TAP_RUN(test_another_resolver_knows_how_to_ask);
 	end();
