@@ -1,6 +1,6 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A resolver with up to three servers of the test's own, and the replies it gave. */
+/* A resolver with up to four servers of the test's own, and the replies it gave. */
 #include "edge/resolver.h"
 
 #include "allowsync/answer.h"
@@ -12,23 +12,24 @@ enum {
 	NEVER_MS = 3600 * 1000, /* a deadline that must not be needed: the test would not end */
 	SOON_MS = 50,           /* one that must be */
 	REPLIES_MAX = 2000,
+	SERVED_MAX = 4,
 };
 
 struct reply {
 	enum resolver_status status;
 	uint8_t *message; /* the first */
 	size_t len;
-	size_t said;     /* messages */
-	uint16_t who[3]; /* their servers' ports */
-	bool good[3], every;
+	size_t said;              /* messages */
+	uint16_t who[SERVED_MAX]; /* their servers' ports */
+	bool good[SERVED_MAX], every;
 	char server[80];
 	size_t cookie;
 };
 
 static struct fixture {
 	struct loop *loop;
-	struct responder *servers[3];
-	struct config_server config_servers[3];
+	struct responder *servers[SERVED_MAX];
+	struct config_server config_servers[SERVED_MAX];
 	struct config_resolver config;
 	struct resolver *resolver;
 	struct reply replies[REPLIES_MAX];
