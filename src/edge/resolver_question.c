@@ -3,10 +3,11 @@
 #include "edge/resolver_question.h"
 
 #include "base/mem.h"
+#include "core/dns_wire.h"
 
 #include <string.h>
 
-enum { SILENT_NAMES_MAX = 1 << 16 };
+enum { SILENT_NAMES_MAX = 1 << 16, DNS_COUNTS_SIZE = 8 };
 
 struct question *question_new(const char *name, enum family family, void *cookie)
 {
@@ -105,8 +106,10 @@ void question_keep_poor(
 	if (q->poor && (q->poor_outcome == SERVER_SERVFAIL || outcome != SERVER_SERVFAIL))
 		return;
 	free(q->poor);
-	q->poor = xmemdup(message, len);
-	q->poor_len = len;
+	q->poor_len = len <= SERVER_EDNS_SIZE ? len : DNS_HEADER_SIZE;
+	q->poor = xmemdup(message, q->poor_len);
+	if (q->poor_len < len) /* it has no sections */
+		memset(q->poor + DNS_HEADER_SIZE - DNS_COUNTS_SIZE, 0, DNS_COUNTS_SIZE);
 	q->poor_server = q->asked;
 	q->poor_outcome = outcome;
 }

@@ -70,7 +70,8 @@ void poll_note(struct question *part, const uint8_t *message, size_t len);
 /* The part waits to be asked again, and need not be any more: the rest is there, or its server
  * rests. */
 bool poll_can_spare(const struct question *part, const struct servers *servers);
-/* A poor answer of the server that was asked last, which is not asked again. */
+/* A poor answer of the server that was asked last, which is not asked again. Of one that is longer
+ * than SERVER_EDNS_SIZE the header is kept: many questions may wait with one at a time. */
 void question_keep_poor(
 	struct question *q, enum server_outcome outcome, const uint8_t *message, size_t len);
 

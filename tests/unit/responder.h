@@ -98,13 +98,14 @@ static inline bool responder_answer(
 
 	if (responder_is(mode, "silent"))
 		return false;
-	if (responder_is(mode, "many"))
+	bool many = responder_is(mode, "many") || responder_is(mode, "manyfail");
+	if (many)
 		count = RESPONDER_MANY;
 	if (responder_is(mode, "thirty"))
 		count = RESPONDER_THIRTY;
-	if (responder_is(mode, "many") && !tcp)
+	if (many && !tcp)
 		flags |= FLAGS_TC;
-	if (responder_is(mode, "servfail"))
+	if (responder_is(mode, "servfail") || responder_is(mode, "manyfail"))
 		flags |= RCODE_SERVFAIL;
 	if (responder_is(mode, "refused"))
 		flags |= RCODE_REFUSED;
@@ -112,7 +113,7 @@ static inline bool responder_answer(
 		flags = 0x8100;
 	if (responder_is(mode, "nx"))
 		flags |= RCODE_NXDOMAIN;
-	if (flags != FLAGS_RECURSED && !(responder_is(mode, "many") && tcp))
+	if (flags != FLAGS_RECURSED && !(many && tcp))
 		count = 0;
 	packet_begin(p, flags, responder_is(mode, "wrongname") ? "other.test" : name, type);
 	for (unsigned i = 0; i < count; i++)

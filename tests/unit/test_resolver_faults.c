@@ -420,6 +420,19 @@ static void test_a_name_that_cannot_be_asked_fails_alone(void)
 	CHECK_INT(f.servers[0]->note_count, 0);
 }
 
+static void test_of_a_long_failure_no_more_than_the_header_is_kept(void)
+{
+	begin(1, 300);
+	serve("127.0.0.1", "manyfail");
+	serve("127.0.0.1", "silent");
+	start();
+	ask("ok.example.test", 0);
+	run(1);
+	CHECK_INT(resolver_stats(f.resolver)->tcp, 1);
+	CHECK_INT(parse(0, "ok.example.test")->outcome, ANSWER_SERVFAIL);
+	CHECK_INT(f.replies[0].len, 12);
+}
+
 int main(void)
 {
 	TAP_RUN(test_dead_first_server_is_passed_over);
@@ -442,6 +455,7 @@ int main(void)
 	TAP_RUN(test_freed_in_the_middle_of_tcp);
 	TAP_RUN(test_no_server_is_a_timeout_from_the_loop);
 	TAP_RUN(test_a_name_that_cannot_be_asked_fails_alone);
+	TAP_RUN(test_of_a_long_failure_no_more_than_the_header_is_kept);
 	end();
 	return tap_done();
 }
