@@ -76,14 +76,18 @@ static bool server_eq(const struct config_server *a, const struct config_server 
 	return addr_eq(&a->addr, &b->addr) && a->port == b->port && str_eq(a->scope, b->scope);
 }
 
-static void add_server(struct config_resolver *r, const struct config_server *server)
+/* False: there are as many as there may be. */
+static bool add_server(struct config_resolver *r, const struct config_server *server)
 {
 	for (size_t i = 0; i < r->server_count; i++) {
 		if (server_eq(&r->servers[i], server))
-			return;
+			return true;
 	}
+	if (r->server_count == CONFIG_SERVERS_MAX)
+		return false;
 	VEC_GROW(r->servers, r->server_capacity, r->server_count);
 	r->servers[r->server_count++] = *server;
+	return true;
 }
 
 /* NULL: taken; else why not. */
@@ -130,11 +134,9 @@ void config_build_resolver(struct config_builder *b, const struct section *s)
 		const char *why = config_server_parse(item->text, &server);
 		if (why)
 			BUILD_ERROR(b, item->at, s, "server", "\"%s\" %s", item->text, why);
-		else if (r->server_count == CONFIG_SERVERS_MAX)
+		else if (!add_server(r, &server))
 			BUILD_ERROR(b, item->at, s, "server", "more than %d servers",
 				CONFIG_SERVERS_MAX);
-		else
-			add_server(r, &server);
 	}
 	build_source(b, s);
 	value_duration_ms(s, "timeout", 100, 60000, b->diags, &r->timeout_ms);
