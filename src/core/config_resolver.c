@@ -109,15 +109,30 @@ static const char *add_source(struct config_source *s, const char *text)
 	return NULL;
 }
 
+static bool has_server_of(const struct config_resolver *r, enum family family)
+{
+	for (size_t i = 0; i < r->server_count; i++)
+		if (r->servers[i].addr.family == family)
+			return true;
+	/* resolv.conf's are not known here. */
+	return r->server_count == 0;
+}
+
 static void build_source(struct config_builder *b, const struct section *s)
 {
 	const struct profile_texts *list = section_list(s, "source");
+	struct addr a;
 
 	for (size_t i = 0; i < list->count; i++) {
 		const struct profile_text *item = &list->items[i];
 		const char *why = add_source(&b->config->resolver.source, item->text);
 		if (why)
 			BUILD_ERROR(b, item->at, s, "source", "\"%s\" %s", item->text, why);
+		else if (addr_parse(item->text, &a) &&
+			 !has_server_of(&b->config->resolver, a.family))
+			BUILD_WARNING(b, item->at, s, "source",
+				"\"%s\" is not used: no server has an %s address", item->text,
+				a.family == FAMILY_V4 ? "IPv4" : "IPv6");
 	}
 }
 
