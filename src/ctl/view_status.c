@@ -156,8 +156,8 @@ static void print_server(struct printer *p, const json_t *server)
 static void resolver_line(struct printer *p, const json_t *resolver)
 {
 	const char *servers = field_text(resolver, "servers");
-	long long waiting = field_int(resolver, "in_flight") + field_int(resolver, "waiting");
-
+	long long in_flight = field_int(resolver, "in_flight");
+	long long waiting = field_int(resolver, "waiting");
 	size_t count = field_count(resolver, "health");
 
 	label(p, "resolver");
@@ -171,8 +171,10 @@ static void resolver_line(struct printer *p, const json_t *resolver)
 		print_text(p, *servers ? servers : "none");
 	print_raw(p, "  (%lld lookups, %lld failed", (long long)field_int(resolver, "lookups"),
 		(long long)field_int(resolver, "failed"));
+	if (in_flight)
+		print_raw(p, ", %lld under way", in_flight);
 	if (waiting)
-		print_raw(p, ", %lld under way", waiting);
+		print_raw(p, ", %lld waiting", waiting);
 	print_raw(p, ")\n");
 }
 
