@@ -38,7 +38,8 @@ struct want {
 struct dirty_key {
 	struct want *want;   /* without owners: it was let go */
 	struct owner *cause; /* who took it first or let go last; NULL when that owner is gone */
-	/* Static text: "answer", "linger", "denied", "screened", "reload", "release", "static". */
+	/* Static text: "answer", "linger", "denied", "limit", "screened", "reload", "release",
+	 * "static". */
 	const char *reason;
 	uint32_t ttl_s;
 	uint64_t missing_ms; /* let go: when DNS stopped giving it; 0: not through DNS */
