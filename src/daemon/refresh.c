@@ -60,11 +60,12 @@ void refresh_apply(struct world *w, const struct name_changes *changes)
 	}
 }
 
-/* Does something since the last answer? */
+/* Does something since the last answer? After a denial it is dated back to the first one. */
 static bool begins_to_linger(const struct name_family *f)
 {
 	for (size_t i = 0; i < f->count; i++) {
-		if (f->addresses[i].missing_ms && f->addresses[i].missing_ms >= f->asked_ms)
+		const struct name_address *a = &f->addresses[i];
+		if (a->denied || (a->missing_ms && a->missing_ms >= f->asked_ms))
 			return true;
 	}
 	return false;

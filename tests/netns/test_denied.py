@@ -234,3 +234,20 @@ def test_a_dead_server_holds_nothing_up(begin):
     for _ in range(3):
         ask_again(daemon, TTL + 1)
     assert held(lab) == given(B)
+
+
+def test_what_lingers_after_a_denial_makes_room_in_a_full_set(begin):
+    lab, dns, daemon = begin(linger="1h")
+    daemon.configure(recipes.resolver("1h", FIRST, timeout="200ms", tries="1")
+                     + recipes.vendors("acme") + recipes.sets("s acme") + "max-elements = 2\n"
+                     + recipes.sets("six acme"))
+    daemon.reload()
+    dns.set(B, "many-2")
+    resolve(daemon, B)
+    assert set(lab.elements("s")) == given(A, B)[0] and daemon.events("set-degraded")
+    dns.set(A, f"nx-{TTL}")
+    for _ in range(3):
+        ask_again(daemon, TTL + 1)
+    becomes(lambda: set(lab.elements("s")) == {address(B, "A", i) for i in (1, 2)}, "nothing else changes")
+    assert status(daemon)["state"] == "degraded", "the name is gone"
+    assert daemon.events("set-recovered")
