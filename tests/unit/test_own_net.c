@@ -308,15 +308,18 @@ static void test_lost_news_are_made_good(void)
 static void test_changes_without_an_end_are_told_all_the_same(void)
 {
 	fresh();
-	uint64_t begun = loop_now_ms();
+	uint64_t begun = loop_now_ms(), last = begun;
+	bool quiet = false; /* on a slow machine there is an end after all */
 	for (int i = 0; told.calls < 2 && loop_now_ms() - begun < SOON_MS; i++) {
 		CHECK(lab_ip("addr add 10.0.%d.1/24 dev lan\n", i % 250));
+		quiet = quiet || loop_now_ms() - last >= OWN_NET_QUIET_MS;
+		last = loop_now_ms();
 		awaited = NULL;
 		awaited_calls = 2;
 		run_loop(OWN_NET_QUIET_MS / 2);
 	}
 	CHECK_INT(told.calls, 2);
-	CHECK(loop_now_ms() - begun >= OWN_NET_PATIENCE_MS);
+	CHECK(quiet || loop_now_ms() - begun >= OWN_NET_PATIENCE_MS);
 }
 
 static void test_other_routes_in_motion_do_not_wake_it(void)
