@@ -81,6 +81,13 @@ struct config_set {
 			 * as the set's own default timeout says */
 };
 
+/* [mark]: the bits of a packet's mark by which the admin's chain knows what the vendors allow. */
+struct config_mark {
+	uint32_t value;         /* default 0x00100000; never 0, and within `mask` */
+	uint32_t mask;          /* default: the bits of the value; others are not touched */
+	struct strings towards; /* outgoing interfaces; none: any of them */
+};
+
 /* Something the configuration asks for and this version does not carry out. */
 struct config_undone {
 	struct source at;
@@ -95,6 +102,7 @@ struct config {
 	size_t vendor_count, vendor_capacity;
 	struct config_set *sets;
 	size_t set_count, set_capacity;
+	struct config_mark mark;
 	struct config_undone *undone;
 	size_t undone_count, undone_capacity;
 	char **files; /* what was read, as messages name it; sources point into these strings */
@@ -118,11 +126,14 @@ enum {
 	CONFIG_VENDOR_ADDRESSES_MAX = 16384,
 	CONFIG_VENDOR_ADDRESSES_A_NAME = 64,
 	CONFIG_SET_ELEMENTS_MAX = 1000000,
+	CONFIG_MARK = 0x00100000,
 };
 
 struct config_vendor *config_vendor_find(const struct config *c, const char *name);
 /* Does this set take that endpoint of that vendor? */
 bool config_set_takes(
 	const struct config_set *s, const struct config_vendor *v, const struct config_endpoint *e);
+/* Does any [set] take the vendor? What none takes is for the rules that mark (core/ruleset.h). */
+bool config_has_set_for(const struct config *c, const char *vendor);
 /* Takes NULL; returns NULL. */
 struct config *config_free(struct config *c);

@@ -25,6 +25,15 @@ bool config_set_takes(
 	       (s->endpoints.count == 0 || strings_has(&s->endpoints, p->name));
 }
 
+bool config_has_set_for(const struct config *c, const char *vendor)
+{
+	for (size_t i = 0; i < c->set_count; i++) {
+		if (strings_has(&c->sets[i].vendors, vendor))
+			return true;
+	}
+	return false;
+}
+
 static void vendor_done(struct config_vendor *v)
 {
 	for (size_t i = 0; i < v->endpoint_count; i++) {
@@ -57,6 +66,7 @@ struct config *config_free(struct config *c)
 		strings_done(&s->roles);
 	}
 	free(c->sets);
+	strings_done(&c->mark.towards);
 	for (size_t i = 0; i < c->undone_count; i++)
 		free(c->undone[i].text);
 	free(c->undone);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The configuration from its entries: the grammar of the main file, and the vendors. The parts are
- * in config_resolver.c, config_bounds.c, choose.c, config_sets.c and config_undone.c. */
+ * in config_resolver.c, config_bounds.c, choose.c, config_sets.c, config_mark.c and
+ * config_undone.c. */
 #include "core/config_build.h"
 
 #include "base/strbuf.h"
@@ -73,6 +74,7 @@ static const struct key_def devices_keys[] = {
 static const struct key_def mark_keys[] = {
 	{"value", KEY_SCALAR},
 	{"mask", KEY_SCALAR},
+	{"towards", KEY_LIST},
 	{NULL, 0},
 };
 /* [vendor] is open: a profile's variables are keys there. */
@@ -227,7 +229,7 @@ static void build_all(struct vendor_builder *vb)
 				config_undone_devices(b, s);
 				break;
 			default:
-				config_undone_mark(b, s);
+				config_build_mark(b, s);
 			}
 		}
 	}
@@ -256,6 +258,7 @@ struct config *config_build(const struct reader_file *files, size_t count,
 	c->resolver.timeout_ms = 2000;
 	c->resolver.tries = 3;
 	c->resolver.max_in_flight = CONFIG_IN_FLIGHT_MAX;
+	c->mark = (struct config_mark){.value = CONFIG_MARK, .mask = CONFIG_MARK};
 	c->bounds = (struct config_bounds){CONFIG_REFRESH_MIN_S, CONFIG_REFRESH_MAX_S, -1, 0,
 		CONFIG_STALE_MAX_S, CONFIG_NAME_ADDRESSES_MAX};
 

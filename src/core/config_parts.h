@@ -43,9 +43,11 @@ void config_build_set(struct config_builder *b, const struct section *s);
 /* Warnings on what is in no set. */
 void config_look_at_effect(struct config_builder *b);
 
+/* config_mark.c */
+void config_build_mark(struct config_builder *b, const struct section *s);
+
 /* config_undone.c: what is read, checked, and not carried out by this version. */
 void config_undone_devices(struct config_builder *b, const struct section *s);
-void config_undone_mark(struct config_builder *b, const struct section *s);
 void config_undone_vendor(
 	struct config_builder *b, const struct config_vendor *v, const struct section *s);
 /* The text goes to the status, and as a warning to the diagnostics. */

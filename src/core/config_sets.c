@@ -222,15 +222,6 @@ static bool anything_for(const struct config *c, const struct config_set *s)
 	return false;
 }
 
-static bool in_some_set(const struct config *c, const char *vendor)
-{
-	for (size_t i = 0; i < c->set_count; i++) {
-		if (strings_has(&c->sets[i].vendors, vendor))
-			return true;
-	}
-	return false;
-}
-
 void config_look_at_effect(struct config_builder *b)
 {
 	const struct config *c = b->config;
@@ -241,7 +232,7 @@ void config_look_at_effect(struct config_builder *b)
 		if (!v->endpoint_count)
 			diag_add(b->diags, DIAG_WARNING, v->at, section, NULL,
 				"none of the profile's endpoints is chosen");
-		else if (!in_some_set(c, v->name))
+		else if (!config_has_set_for(c, v->name))
 			diag_add(b->diags, DIAG_WARNING, v->at, section, NULL,
 				"ineffective: no [set] takes it");
 	}

@@ -105,21 +105,6 @@ void config_undone_devices(struct config_builder *b, const struct section *s)
 	config_undone_add(b, s->at, s, "device groups are not carried out by this version");
 }
 
-static bool hex_ok(const char *text)
-{
-	size_t len = strlen(text);
-
-	return str_starts(text, "0x") && len > 2 && len <= 10 &&
-	       strspn(text + 2, "0123456789abcdefABCDEF") == len - 2;
-}
-
-void config_undone_mark(struct config_builder *b, const struct section *s)
-{
-	check_items(b, s, "value", hex_ok, "is no number of up to 32 bits (0x00100000)");
-	check_items(b, s, "mask", hex_ok, "is no number of up to 32 bits (0x00100000)");
-	config_undone_add(b, s->at, s, "the mark is not carried out by this version");
-}
-
 static bool taken_inbound(
 	const struct config *c, const struct config_vendor *v, const struct config_endpoint *e)
 {

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* [mark]: the bits by which the admin's chain knows what the vendors allow, and on the way out by
+ * which interfaces. */
+#include "base/strbuf.h"
+#include "core/config_parts.h"
+
+#include <string.h>
+
+static bool hex(struct config_builder *b, const struct section *s, const char *key, uint32_t *ret)
+{
+	const struct profile_text *value = section_scalar(s, key);
+	size_t len = value ? strlen(value->text) : 0;
+
+	if (!value)
+		return false;
+	if (!str_starts(value->text, "0x") || len <= 2 || len > 10 ||
+		strspn(value->text + 2, "0123456789abcdefABCDEF") != len - 2) {
+		BUILD_ERROR(b, value->at, s, key,
+			"\"%s\" is no number of up to 32 bits (0x00100000)", value->text);
+		return false;
+	}
+	*ret = (uint32_t)strtoul(value->text, NULL, 16);
+	return true;
+}
+
+/* It becomes text inside quotes, where nft takes a final asterisk for "whatever follows". */
+static bool interface_ok(const char *text)
+{
+	enum { MAX = 15 }; /* IFNAMSIZ without its NUL */
+	size_t len = strlen(text);
+
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] <= ' ' || text[i] > '~' || strchr("\"*\\/:", text[i]))
+			return false;
+	}
+	return len <= MAX && !str_eq(text, ".") && !str_eq(text, "..");
+}
+
+void config_build_mark(struct config_builder *b, const struct section *s)
+{
+	struct config_mark *mark = &b->config->mark;
+	const struct profile_texts *towards = section_list(s, "towards");
+	size_t errors = b->diags->errors;
+	bool has_value = hex(b, s, "value", &mark->value);
+	bool has_mask = hex(b, s, "mask", &mark->mask);
+
+	if (!has_mask)
+		mark->mask = mark->value;
+	/* the test of a value 0 would be passed by every packet that nobody marked */
+	if (has_value && !mark->value)
+		BUILD_ERROR(b, section_scalar(s, "value")->at, s, "value",
+			"sets no bit: each unmarked packet would pass for an allowed one");
+	else if (b->diags->errors == errors && (mark->value & ~mark->mask))
+		BUILD_ERROR(b, section_scalar(s, "mask")->at, s, "mask",
+			"0x%08x lacks bits of the value 0x%08x", mark->mask, mark->value);
+	for (size_t i = 0; i < towards->count; i++) {
+		if (!interface_ok(towards->items[i].text))
+			BUILD_ERROR(b, towards->items[i].at, s, "towards", "\"%s\" is no interface",
+				towards->items[i].text);
+		else if (!strings_has(&mark->towards, towards->items[i].text))
+			strings_add(&mark->towards, towards->items[i].text);
+	}
+	config_undone_add(b, s->at, s, "the mark is not carried out by this version");
+}

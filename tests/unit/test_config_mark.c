@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* [mark]: its values. What is wrong with one is in tests/config/broken. */
+#include "../config/config_lab.h"
+
+#include "tap.h"
+
+#define MAIN    ALLOWSYNCD_CONF_DIR "/allowsyncd.conf"
+#define PACKAGE ALLOWSYNCD_VENDOR_DIR "/b.conf"
+
+static char *root;
+static struct diag_list diags;
+static struct config *config;
+
+static void forget(void)
+{
+	config = config_free(config);
+	diag_list_done(&diags);
+}
+
+static void load(void)
+{
+	forget();
+	config_load(root, &diags, &config);
+}
+
+static void lab_start(const char *main_text)
+{
+	if (root)
+		lab_free(root);
+	root = lab_new();
+	lab_write(root, PACKAGE,
+		"[profile]\n[endpoint x]\naddress = any\nallow = tcp/1\n"
+		"[endpoint i]\ndirection = in\naddress = any\nallow = tcp/1\n");
+	lab_write(root, MAIN, main_text);
+	load();
+}
+
+static void mark_has_a_value_within_its_mask(void)
+{
+	lab_start("[vendor b]\n");
+	CHECK_INT(config->mark.value, 0x00100000);
+	CHECK_INT(config->mark.mask, 0x00100000);
+	CHECK_INT(config->mark.towards.count, 0);
+	lab_start("[mark]\nvalue = 0x5\ntowards = wan0, ppp0, wan0\n");
+	CHECK_INT(diags.errors, 0);
+	CHECK_INT(config->mark.value, 0x5);
+	CHECK_INT(config->mark.mask, 0x5);
+	CHECK_INT(config->mark.towards.count, 2);
+	lab_start("[mark]\nmask = 0xFFF00000\n");
+	CHECK_INT(diags.errors, 0);
+	CHECK_INT(config->mark.value, 0x00100000);
+	CHECK_INT(config->mark.mask, 0xfff00000);
+	lab_start("[mark]\nvalue = 0xffffffff\n");
+	CHECK_INT(config->mark.mask, 0xffffffff);
+}
+
+int main(void)
+{
+	TAP_RUN(mark_has_a_value_within_its_mask);
+	forget();
+	lab_free(root);
+	return tap_done();
+}
