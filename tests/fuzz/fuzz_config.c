@@ -4,6 +4,7 @@
 #include "base/strbuf.h"
 #include "core/config_build.h"
 #include "core/profile_build.h"
+#include "core/ruleset.h"
 #include "edge/config_files.h"
 
 #include <stdint.h>
@@ -66,6 +67,16 @@ static void require_fit(const struct config *c)
 	}
 }
 
+/* Whatever was accepted, its rules are lines of printable text. */
+static void require_plain_rules(const struct config *c)
+{
+	char *text = ruleset_text(c);
+
+	for (const char *p = text; *p; p++)
+		REQUIRE(*p == '\n' || *p == '\t' || (*p >= ' ' && *p <= '~'));
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct diag_list diags = DIAG_LIST_NULL;
@@ -78,8 +89,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	config_read_text(text, size, "allowsyncd.conf", &diags, &file);
 	REQUIRE(file.damaged == (diags.errors != 0));
 	struct config *c = config_build(&file, 1, get_profile, &profile, NULL, &diags);
-	if (!diags.errors)
+	if (!diags.errors) {
 		require_fit(c);
+		require_plain_rules(c);
+	}
 	for (size_t i = 0; i < diags.count; i++) {
 		char *line = diag_format(&diags.items[i]);
 		for (const char *p = line; *p; p++)

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which sets the managed table has, and what each of them holds. */
+#include "core/ruleset.h"
+
+#include "base/strbuf.h"
+
+#include <netinet/in.h>
+
+bool ruleset_has_vendor(const struct config *c, const struct config_vendor *v)
+{
+	return !config_has_set_for(c, v->name);
+}
+
+/* Can the services be expanded into elements? */
+static bool fits_ports(const struct endpoint *e)
+{
+	const struct set_kind kind = {.layout = SET_LAYOUT_ADDR_PROTO_SERVICE};
+	unsigned ports = element_ports_in_all(&kind, e->services, e->service_count);
+
+	for (size_t i = 0; i < e->service_count; i++) {
+		if (set_kind_refuses(&kind, &e->services[i], ports))
+			return false;
+	}
+	return true;
+}
+
+/* Is there a service of that family at all? ICMP is for one of them. */
+static bool speaks(const struct endpoint *e, enum family f)
+{
+	const uint8_t other = f == FAMILY_V4 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+
+	for (size_t i = 0; i < e->service_count; i++) {
+		if (e->services[i].protocol != other)
+			return true;
+	}
+	return false;
+}
+
+static bool holds_addresses(
+	const struct config_endpoint *e, enum ruleset_holds holds, enum family f)
+{
+	for (size_t i = 0; i < e->address_count; i++) {
+		const struct addr_range *r = &e->addresses[i].range;
+		if (r->first.family == f && addr_range_is_single(r) == (holds != RULESET_NETS))
+			return true;
+	}
+	return holds != RULESET_NETS && e->names.count;
+}
+
+bool ruleset_set_takes(const struct ruleset_set *s, const struct config_endpoint *e)
+{
+	const struct endpoint *p = e->endpoint;
+
+	if (s->endpoint && s->endpoint != e)
+		return false;
+	if (!(p->direction & DIRECTION_OUT) || !speaks(p, s->family) ||
+		!holds_addresses(e, s->holds, s->family))
+		return false;
+	return s->holds == RULESET_NETS || fits_ports(p) == (s->holds == RULESET_PORTS);
+}
+
+static void add_set(struct ruleset *r, enum ruleset_holds holds, enum family f,
+	const struct config_vendor *v, const struct config_endpoint *e)
+{
+	struct ruleset_set s = {.holds = holds, .family = f, .vendor = v, .endpoint = e};
+	bool any = e && ruleset_set_takes(&s, e);
+
+	for (size_t i = 0; i < v->endpoint_count && !e; i++)
+		any = any || ruleset_set_takes(&s, &v->endpoints[i]);
+	if (!any)
+		return;
+	s.name = xasprintf("v_%s%s%s%s%d", v->name, e ? "." : "", e ? e->endpoint->name : "",
+		holds == RULESET_NETS ? ".nets" : "", f == FAMILY_V4 ? 4 : 6);
+	VEC_GROW(r->sets, r->capacity, r->count);
+	r->sets[r->count++] = s;
+}
+
+struct ruleset ruleset_of(const struct config *c)
+{
+	struct ruleset r = {0};
+
+	for (size_t i = 0; i < c->vendor_count; i++) {
+		const struct config_vendor *v = &c->vendors[i];
+		if (!ruleset_has_vendor(c, v))
+			continue;
+		for (int f = 0; f < FAMILY_COUNT; f++)
+			add_set(&r, RULESET_PORTS, f, v, NULL);
+		for (size_t k = 0; k < v->endpoint_count; k++) {
+			for (int f = 0; f < FAMILY_COUNT; f++)
+				add_set(&r, RULESET_ADDRESSES, f, v, &v->endpoints[k]);
+			for (int f = 0; f < FAMILY_COUNT; f++)
+				add_set(&r, RULESET_NETS, f, v, &v->endpoints[k]);
+		}
+	}
+	return r;
+}
+
+void ruleset_done(struct ruleset *r)
+{
+	for (size_t i = 0; i < r->count; i++)
+		free(r->sets[i].name);
+	free(r->sets);
+	*r = (struct ruleset){0};
+}
+
+const char *ruleset_leaves_out(const struct config *c, const struct config_endpoint *e)
+{
+	if (!(e->endpoint->direction & DIRECTION_OUT))
+		return NULL;
+	if (e->endpoint->any && !c->mark.towards.count)
+		return "any destination needs towards = in [mark], or it would also open the way "
+		       "from outside in";
+	if (e->wildcards.count)
+		return "wildcards are not carried out by this version";
+	return NULL;
+}

@@ -1,0 +1,56 @@
+#pragma once
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The managed table: rules that mark what the vendors allow which no [set] takes. It accepts
+ * nothing: an accept ends its own base chain only, so the admin's own chain has to accept what is
+ * marked. The rules are text for `nft -f -`; their sets are filled like any other.
+ *
+ *     content                                        carried by
+ *     exact addresses, SET_PORTS_MAX ports at most   v_VENDOR4: addr . inet_proto . inet_service
+ *     exact addresses, any other service             v_VENDOR.ENDPOINT4: addresses; the rule has it
+ *     static prefixes and ranges                     v_VENDOR.ENDPOINT.nets4: likewise, interval
+ *     any destination                                rules alone
+ *
+ * and v_...6 for IPv6. No name has a full stop of its own, so no two sets have one name; what a set
+ * holds follows from its name, so that its flags never change; no keyword begins with "v_". */
+#include "allowsync/config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define RULESET_TABLE "allowsync"
+#define RULESET_CHAIN "v_mark"
+
+enum ruleset_holds { RULESET_PORTS, RULESET_ADDRESSES, RULESET_NETS };
+
+/* A set of the managed table. Borrowed from the configuration, but for the name. */
+struct ruleset_set {
+	char *name;
+	enum ruleset_holds holds;
+	enum family family;
+	const struct config_vendor *vendor;
+	const struct config_endpoint *endpoint; /* NULL: RULESET_PORTS, all of the vendor's */
+};
+
+struct ruleset {
+	struct ruleset_set *sets; /* by vendor and endpoint as the configuration has them */
+	size_t count, capacity;
+};
+
+/* The sets that there are to be: more for more vendors and endpoints, never for more addresses. */
+struct ruleset ruleset_of(const struct config *c);
+void ruleset_done(struct ruleset *r);
+/* What such a set holds of that endpoint of its vendor: its names, and the single static addresses
+ * or the other ones? False: nothing. */
+bool ruleset_set_takes(const struct ruleset_set *s, const struct config_endpoint *e);
+
+/* Are the vendor's endpoints for the managed table: no [set] takes it? */
+bool ruleset_has_vendor(const struct config *c, const struct config_vendor *v);
+/* NULL: all that the endpoint allows outwards is carried out by the rules; else what is not, and
+ * why (static text). */
+const char *ruleset_leaves_out(const struct config *c, const struct config_endpoint *e);
+
+/* All of the table, to be loaded by `nft -f -`: what stands in the sets stays. The same
+ * configuration gives the same bytes. The caller frees it. */
+char *ruleset_text(const struct config *c);
+/* "meta mark & 0x00100000 == 0x00100000 accept": for the admin's own chain. The caller frees it. */
+char *ruleset_hook(const struct config *c);

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The managed table as nft's text. Of what others wrote only identifiers and numbers reach nft's
+ * own grammar; the rest stands in comments, escaped. */
+#include "base/strbuf.h"
+#include "core/ruleset.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+/* --- services as matches --- */
+
+struct ports {
+	unsigned first, last;
+};
+
+static int by_first(const void *a, const void *b)
+{
+	const struct ports *x = a, *y = b;
+
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+/* nft refuses a list whose ranges overlap. Returns how many are left. */
+static size_t join_ports(struct ports *ports, size_t count)
+{
+	size_t n = 0;
+
+	if (count)
+		qsort(ports, count, sizeof(*ports), by_first);
+	for (size_t i = 0; i < count; i++) {
+		if (n && ports[i].first <= ports[n - 1].last + 1) {
+			if (ports[i].last > ports[n - 1].last)
+				ports[n - 1].last = ports[i].last;
+		} else {
+			ports[n++] = ports[i];
+		}
+	}
+	return n;
+}
+
+/* "443", "{ 80, 443 }" */
+static void append_list(struct strbuf *b, const struct strings *items)
+{
+	_cleanup_free_ char *all = strings_join(items, ", ");
+
+	strbuf_appendf(b, items->count > 1 ? "{ %s }" : "%s", all);
+}
+
+static void add_match(struct strings *matches, const char *key, const struct strings *items)
+{
+	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
+
+	if (!items->count)
+		return;
+	strbuf_appendf(&b, "%s ", key);
+	append_list(&b, items);
+	strings_add(matches, strbuf_text(&b));
+}
+
+static void add_number(struct strings *items, unsigned a, unsigned b)
+{
+	_cleanup_free_ char *text = a == b ? xasprintf("%u", a) : xasprintf("%u-%u", a, b);
+
+	if (!strings_has(items, text))
+		strings_add(items, text);
+}
+
+static void match_ports(
+	struct strings *matches, const struct endpoint *e, uint8_t protocol, const char *key)
+{
+	_cleanup_(strings_done) struct strings items = {0};
+	struct ports *ports = xcalloc(e->service_count + 1, sizeof(*ports));
+	size_t count = 0;
+
+	for (size_t i = 0; i < e->service_count; i++) {
+		const struct service *s = &e->services[i];
+		if (s->kind == SERVICE_PORTS && s->protocol == protocol)
+			ports[count++] = (struct ports){s->port_first, s->port_last};
+	}
+	count = join_ports(ports, count);
+	for (size_t i = 0; i < count; i++)
+		add_number(&items, ports[i].first, ports[i].last);
+	add_match(matches, key, &items);
+	free(ports);
+}
+
+/* By number: nft takes its names from a file of the machine, where some mean another protocol. */
+static void match_protocols(struct strings *matches, const struct endpoint *e, uint8_t passed_over)
+{
+	_cleanup_(strings_done) struct strings items = {0};
+
+	for (size_t i = 0; i < e->service_count; i++) {
+		const struct service *s = &e->services[i];
+		if (s->kind == SERVICE_PROTOCOL && s->protocol != passed_over)
+			add_number(&items, s->protocol, s->protocol);
+	}
+	add_match(matches, "meta l4proto", &items);
+}
+
+static void match_types(
+	struct strings *matches, const struct endpoint *e, uint8_t protocol, const char *key)
+{
+	_cleanup_(strings_done) struct strings items = {0};
+	char text[SERVICE_TEXT_SIZE];
+
+	for (size_t i = 0; i < e->service_count; i++) {
+		const struct service *s = &e->services[i];
+		if (s->kind != SERVICE_ICMP || s->protocol != protocol)
+			continue;
+		const char *type = strchr(service_format(s, text), '/') + 1;
+		if (!strings_has(&items, type))
+			strings_add(&items, type);
+	}
+	add_match(matches, key, &items);
+}
+
+/* One for each rule that it takes: "tcp dport 443", "icmp type echo-request"; "": everything.
+ * `family`: -1: both. */
+static void match_services(const struct endpoint *e, int family, struct strings *ret)
+{
+	static const struct {
+		uint8_t protocol;
+		const char *key;
+	} ported[] = {{IPPROTO_TCP, "tcp dport"}, {IPPROTO_UDP, "udp dport"},
+		{IPPROTO_SCTP, "sctp dport"}, {IPPROTO_DCCP, "dccp dport"},
+		{IPPROTO_UDPLITE, "udplite dport"}};
+	uint8_t passed_over = family == FAMILY_V4   ? IPPROTO_ICMPV6
+			      : family == FAMILY_V6 ? IPPROTO_ICMP
+						    : 0;
+
+	for (size_t i = 0; i < e->service_count; i++) {
+		if (e->services[i].kind == SERVICE_ANY) {
+			strings_add(ret, "");
+			return;
+		}
+	}
+	for (size_t i = 0; i < ARRAY_LEN(ported); i++)
+		match_ports(ret, e, ported[i].protocol, ported[i].key);
+	match_protocols(ret, e, passed_over);
+	if (passed_over != IPPROTO_ICMP)
+		match_types(ret, e, IPPROTO_ICMP, "icmp type");
+	if (passed_over != IPPROTO_ICMPV6)
+		match_types(ret, e, IPPROTO_ICMPV6, "icmpv6 type");
+}
+
+/* --- what an admin reads --- */
+
+/* "ixon/servers, vendors/ixon.conf:30" */
+static void append_place(
+	struct strbuf *b, const struct config_vendor *v, const struct config_endpoint *e)
+{
+	const struct source *at = &e->endpoint->at;
+
+	strbuf_appendf(b, "%s/%s, ", v->name, e->endpoint->name);
+	strbuf_append_escaped(b, at->file, strlen(at->file));
+	strbuf_appendf(b, ":%u", at->line);
+}
+
+static void describe(
+	struct strbuf *b, const struct config_vendor *v, const struct config_endpoint *e)
+{
+	char text[SERVICE_TEXT_SIZE];
+
+	strbuf_append(b, "\t\t# ");
+	append_place(b, v, e);
+	for (size_t i = 0; i < e->endpoint->service_count; i++)
+		strbuf_appendf(b, "%s%s", i ? ", " : ": ",
+			service_format(&e->endpoint->services[i], text));
+	strbuf_append_char(b, '\n');
+}
+
+static void describe_left_out(struct strbuf *b, const struct config_vendor *v,
+	const struct config_endpoint *e, const char *why)
+{
+	strbuf_append(b, "\t\t# not in these rules: ");
+	append_place(b, v, e);
+	strbuf_appendf(b, ": %s\n", why);
+}
+
+/* A rule's comment stands inside quotes, and nft takes 128 bytes. NULL endpoint: of several. */
+static void append_comment(struct strbuf *b, const struct config_vendor *v,
+	const struct config_endpoint *e, size_t endpoints)
+{
+	enum { COMMENT_MAX = 128 };
+	_cleanup_(strbuf_done) struct strbuf place = STRBUF_NULL;
+
+	if (!e) {
+		strbuf_appendf(b, " comment \"%s, %zu endpoints\"", v->name, endpoints);
+		return;
+	}
+	append_place(&place, v, e);
+	if (place.len > COMMENT_MAX || strpbrk(strbuf_text(&place), "\"\\"))
+		strbuf_appendf(b, " comment \"%s/%s\"", v->name, e->endpoint->name);
+	else
+		strbuf_appendf(b, " comment \"%s\"", strbuf_text(&place));
+}
+
+/* --- rules --- */
+
+/* The bits of a packet's mark that are not ours stay as they are. */
+static void append_marking(struct strbuf *b, const struct config_mark *m)
+{
+	if (m->mask == m->value)
+		strbuf_appendf(b, "meta mark set meta mark | 0x%08x return", m->value);
+	else
+		strbuf_appendf(
+			b, "meta mark set meta mark & 0x%08x | 0x%08x return", ~m->mask, m->value);
+}
+
+static const char *daddr(enum family f)
+{
+	return f == FAMILY_V4 ? "ip daddr" : "ip6 daddr";
+}
+
+static void append_ports_rule(struct strbuf *b, const struct config *c, const struct ruleset_set *s,
+	const struct config_endpoint *only, size_t endpoints)
+{
+	strbuf_appendf(b, "\t\t%s . meta l4proto . th dport @%s ", daddr(s->family), s->name);
+	append_marking(b, &c->mark);
+	append_comment(b, s->vendor, only, endpoints);
+	strbuf_append_char(b, '\n');
+}
+
+/* `s` NULL: to any destination. */
+static void append_rules(struct strbuf *b, const struct config *c, const struct config_vendor *v,
+	const struct config_endpoint *e, const struct ruleset_set *s)
+{
+	_cleanup_(strings_done) struct strings matches = {0};
+
+	match_services(e->endpoint, s ? (int)s->family : -1, &matches);
+	for (size_t i = 0; i < matches.count; i++) {
+		const char *match = matches.items[i];
+		strbuf_append(b, "\t\t");
+		if (s)
+			strbuf_appendf(b, "%s @%s ", daddr(s->family), s->name);
+		strbuf_appendf(b, "%s%s", match, match[0] ? " " : "");
+		append_marking(b, &c->mark);
+		append_comment(b, v, e, 1);
+		strbuf_append_char(b, '\n');
+	}
+}
+
+static bool any_takes(const struct ruleset_set *sets, size_t count, const struct config_endpoint *e)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (ruleset_set_takes(&sets[i], e))
+			return true;
+	}
+	return false;
+}
+
+/* The vendor's sets of ports come first. */
+static void append_ports_rules(struct strbuf *b, const struct config *c,
+	const struct config_vendor *v, const struct ruleset_set *sets, size_t count)
+{
+	for (size_t k = 0; k < v->endpoint_count; k++) {
+		if (any_takes(sets, count, &v->endpoints[k]))
+			describe(b, v, &v->endpoints[k]);
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct config_endpoint *one = NULL;
+		size_t endpoints = 0;
+		for (size_t k = 0; k < v->endpoint_count; k++) {
+			if (ruleset_set_takes(&sets[i], &v->endpoints[k])) {
+				one = &v->endpoints[k];
+				endpoints++;
+			}
+		}
+		append_ports_rule(b, c, &sets[i], endpoints == 1 ? one : NULL, endpoints);
+	}
+}
+
+static void append_endpoint(struct strbuf *b, const struct config *c, const struct config_vendor *v,
+	const struct config_endpoint *e, const struct ruleset_set *sets, size_t count)
+{
+	bool any = e->endpoint->any && (e->endpoint->direction & DIRECTION_OUT) &&
+		   c->mark.towards.count;
+	const char *left_out = ruleset_leaves_out(c, e);
+
+	if (any || any_takes(sets, count, e))
+		describe(b, v, e);
+	for (size_t i = 0; i < count; i++) {
+		if (ruleset_set_takes(&sets[i], e))
+			append_rules(b, c, v, e, &sets[i]);
+	}
+	if (any)
+		append_rules(b, c, v, e, NULL);
+	if (left_out)
+		describe_left_out(b, v, e, left_out);
+	if (e->endpoint->direction & DIRECTION_IN)
+		describe_left_out(b, v, e, "inbound is not carried out by this version");
+}
+
+static void append_vendor(struct strbuf *b, const struct config *c, const struct config_vendor *v,
+	const struct ruleset_set *sets, size_t count)
+{
+	size_t ports = 0, at;
+
+	strbuf_appendf(b, "\n\t\t# --- %s\n", v->name);
+	while (ports < count && sets[ports].holds == RULESET_PORTS)
+		ports++;
+	append_ports_rules(b, c, v, sets, ports);
+	at = ports;
+	for (size_t k = 0; k < v->endpoint_count; k++) {
+		size_t own = 0;
+		while (at + own < count && sets[at + own].endpoint == &v->endpoints[k])
+			own++;
+		append_endpoint(b, c, v, &v->endpoints[k], sets + at, own);
+		at += own;
+	}
+}
+
+/* --- the table --- */
+
+static void append_sets(struct strbuf *b, const struct ruleset *r)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		const struct ruleset_set *s = &r->sets[i];
+		const char *addr = s->family == FAMILY_V4 ? "ipv4_addr" : "ipv6_addr";
+		strbuf_appendf(b, "\tset %s {\n\t\ttype %s%s\n", s->name, addr,
+			s->holds == RULESET_PORTS ? " . inet_proto . inet_service" : "");
+		if (s->holds == RULESET_NETS)
+			strbuf_append(b, "\t\tflags interval\n");
+		strbuf_append(b, "\t}\n");
+	}
+}
+
+static void append_towards(struct strbuf *b, const struct config_mark *m)
+{
+	_cleanup_(strings_done) struct strings quoted = {0};
+
+	if (!m->towards.count)
+		return;
+	for (size_t i = 0; i < m->towards.count; i++) {
+		_cleanup_free_ char *text = xasprintf("\"%s\"", m->towards.items[i]);
+		strings_add(&quoted, text);
+	}
+	strbuf_append(b, "\n\t\t# only what leaves by these interfaces\n\t\toifname != ");
+	append_list(b, &quoted);
+	strbuf_append(b, " return\n");
+}
+
+static void append_chain(struct strbuf *b, const struct config *c, const struct ruleset *r)
+{
+	size_t at = 0;
+
+	strbuf_append(b, "\tchain " RULESET_CHAIN " {\n"
+			 "\t\ttype filter hook forward priority filter - 10; policy accept;\n");
+	append_towards(b, &c->mark);
+	for (size_t i = 0; i < c->vendor_count; i++) {
+		size_t count = 0;
+		if (!ruleset_has_vendor(c, &c->vendors[i]))
+			continue;
+		while (at + count < r->count && r->sets[at + count].vendor == &c->vendors[i])
+			count++;
+		append_vendor(b, c, &c->vendors[i], r->sets + at, count);
+		at += count;
+	}
+	strbuf_append(b, "\t}\n");
+}
+
+static void append_head(struct strbuf *b, const struct config *c)
+{
+	_cleanup_free_ char *hook = ruleset_hook(c);
+
+	strbuf_appendf(b,
+		"# Made by allowsyncctl rules: it marks what the vendors allow. By itself it "
+		"opens\n"
+		"# nothing. A forward chain that drops lets it pass by this line of its own:\n"
+		"#\t%s\n",
+		hook);
+	for (size_t i = 0; i < c->vendor_count; i++) {
+		if (!ruleset_has_vendor(c, &c->vendors[i]))
+			strbuf_appendf(
+				b, "# not in here, as a [set] takes it: %s\n", c->vendors[i].name);
+	}
+	/* the rules are new, the sets keep their elements */
+	strbuf_append(b, "\ntable inet " RULESET_TABLE "\n"
+			 "flush table inet " RULESET_TABLE "\n\n");
+}
+
+char *ruleset_text(const struct config *c)
+{
+	_cleanup_(ruleset_done) struct ruleset r = ruleset_of(c);
+	struct strbuf b = STRBUF_NULL;
+
+	append_head(&b, c);
+	strbuf_append(&b, "table inet " RULESET_TABLE " {\n");
+	append_sets(&b, &r);
+	append_chain(&b, c, &r);
+	strbuf_append(&b, "}\n");
+	return strbuf_take(&b);
+}
+
+char *ruleset_hook(const struct config *c)
+{
+	return xasprintf("meta mark & 0x%08x == 0x%08x accept", c->mark.mask, c->mark.value);
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The rules that mark: of each ruleset/NAME.conf exactly ruleset/NAME.nft must come out, and nft
+ * must take it, keep it and give it back. `test_ruleset SOURCE write` writes the texts anew: read
+ * the difference before it is committed. */
+#include "../config/config_lab.h"
+
+#include "core/config_build.h"
+#include "core/profile_build.h"
+#include "core/ruleset.h"
+#include "nft_lab.h"
+
+#include <dirent.h>
+
+#define MAIN   ALLOWSYNCD_CONF_DIR "/allowsyncd.conf"
+#define ADMINS ALLOWSYNCD_CONF_DIR "/vendors/"
+
+static const char *source, *current;
+static bool writing, has_kernel;
+static struct diag_list diags;
+
+/* NULL: refused, and `diags` says why. The caller frees it. */
+static char *text_of_root(const char *root)
+{
+	struct config *config;
+	char *text = NULL;
+
+	diag_list_done(&diags);
+	config_load(root, &diags, &config);
+	if (!diags.errors)
+		text = ruleset_text(config);
+	config_free(config);
+	return text;
+}
+
+static char *text_of_case(void)
+{
+	_cleanup_free_ char *conf = xasprintf("%s/tests/unit/ruleset/%s.conf", source, current);
+	_cleanup_free_ char *vendors = xasprintf("%s/tests/unit/ruleset/vendors", source);
+	_cleanup_free_ char *packaged = xasprintf("%s/conf/vendors", source);
+	char *root = lab_new();
+
+	lab_link(root, MAIN, conf);
+	lab_link(root, ALLOWSYNCD_CONF_DIR "/vendors", vendors);
+	lab_link(root, ALLOWSYNCD_VENDOR_DIR, packaged);
+	char *text = text_of_root(root);
+	if (!text) {
+		_cleanup_free_ char *messages = lab_messages(root, &diags);
+		printf("# %s\n", messages);
+	}
+	lab_free(root);
+	return text;
+}
+
+static char *read_golden(const char *path)
+{
+	struct strbuf b = STRBUF_NULL;
+	char bytes[4096];
+	size_t n;
+	FILE *f = fopen(path, "re");
+
+	while (f && (n = fread(bytes, 1, sizeof(bytes), f)))
+		strbuf_append_bytes(&b, bytes, n);
+	if (f)
+		fclose(f);
+	strbuf_append(&b, "");
+	return strbuf_take(&b);
+}
+
+static void text_is_as_recorded(void)
+{
+	_cleanup_free_ char *path = xasprintf("%s/tests/unit/ruleset/%s.nft", source, current);
+	_cleanup_free_ char *text = text_of_case();
+	_cleanup_(strbuf_done) struct strbuf got = STRBUF_NULL;
+
+	CHECK(text);
+	strbuf_append(&got, text);
+	lab_replace(&got, ALLOWSYNCD_VENDOR_DIR, "@VENDORS@");
+	if (writing) {
+		FILE *f = fopen(path, "we");
+		CHECK(f);
+		fputs(strbuf_text(&got), f);
+		fclose(f);
+	}
+	_cleanup_free_ char *want = read_golden(path);
+	if (!str_eq(strbuf_text(&got), want))
+		printf("# %s: got\n%s", current, strbuf_text(&got));
+	CHECK(str_eq(strbuf_text(&got), want));
+	/* and of the same files the same bytes, run after run */
+	_cleanup_free_ char *again = text_of_case();
+	CHECK_STR(again, text);
+}
+
+/* What the kernel holds, without the handles that it counts up. */
+static char *listed(void)
+{
+	struct strbuf b = STRBUF_NULL;
+	const char *p = lab_output("nft -j list ruleset"), *hit;
+
+	while ((hit = strstr(p, "\"handle\": "))) {
+		strbuf_append_bytes(&b, p, (size_t)(hit - p));
+		p = hit + strlen("\"handle\": ");
+		p += strspn(p, "0123456789");
+	}
+	strbuf_append(&b, p);
+	return strbuf_take(&b);
+}
+
+static _printf_(1, 2) bool checked(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	bool fine = lab_vfeed("nft -c -f -", fmt, args);
+	va_end(args);
+	return fine;
+}
+
+static void nft_takes_it_and_gives_it_back(void)
+{
+	if (!has_kernel)
+		TAP_SKIP("needs root");
+	_cleanup_free_ char *text = text_of_case();
+	CHECK(text);
+	CHECK(unshare(CLONE_NEWNET) == 0);
+	CHECK(checked("%s", text));
+	CHECK_STR(lab_output("nft list ruleset"), "");
+	CHECK(lab_nft("%s", text));
+	_cleanup_free_ char *first = listed();
+	CHECK(strstr(first, "\"name\": \"" RULESET_CHAIN "\""));
+	CHECK_STR(lab_output("nft list tables"), "table inet allowsync\n");
+	CHECK(lab_nft("%s", text)); /* once more: nothing is there twice */
+	_cleanup_free_ char *second = listed();
+	CHECK_STR(second, first);
+	_cleanup_free_ char *plain = xstrdup(lab_output("nft list ruleset"));
+	CHECK(unshare(CLONE_NEWNET) == 0);
+	CHECK(lab_nft("%s", plain));
+	_cleanup_free_ char *back = listed();
+	CHECK_STR(back, first);
+}
+
+/* --- what no golden file shows --- */
+
+static char *root;
+
+static void begin(const char *main_text, const char *profile)
+{
+	if (root)
+		lab_free(root);
+	root = lab_new();
+	lab_write(root, MAIN, main_text);
+	lab_write(root, ADMINS "acme.conf", profile);
+}
+
+#define ENDPOINT "[profile]\n[endpoint e]\nallow = tcp/443\n"
+
+static void rules_do_not_grow_with_addresses(void)
+{
+	struct strbuf many = STRBUF_NULL;
+
+	begin("[vendor acme]\n", ENDPOINT "name = a.example\naddress = 45.1.0.1, 45.9.0.0/16\n");
+	_cleanup_free_ char *few = text_of_root(root);
+	strbuf_append(&many, ENDPOINT);
+	for (int i = 0; i < 2000; i++)
+		strbuf_appendf(&many, "name = a%d.example\naddress = 45.1.%d.%d, 45.9.%d.0/24\n", i,
+			i / 250, i % 250, i % 250);
+	begin("[vendor acme]\n", strbuf_text(&many));
+	_cleanup_free_ char *lots = text_of_root(root);
+	strbuf_done(&many);
+	CHECK(few);
+	CHECK_STR(lots, few);
+}
+
+static void a_reload_keeps_elements_and_replaces_rules(void)
+{
+	if (!has_kernel)
+		TAP_SKIP("needs root");
+	CHECK(unshare(CLONE_NEWNET) == 0);
+	begin("[vendor acme]\n", ENDPOINT "name = a.example\n");
+	_cleanup_free_ char *before = text_of_root(root);
+	CHECK(before && lab_nft("%s", before));
+	CHECK(lab_nft("add element inet allowsync v_acme4 { 45.1.0.1 . tcp . 443 }\n"));
+	begin("[vendor acme]\n[mark]\nvalue = 0x2\n", ENDPOINT "name = a.example, b.example\n");
+	_cleanup_free_ char *after = text_of_root(root);
+	CHECK(after && lab_nft("%s", after));
+	const char *list = lab_output("nft list ruleset");
+	CHECK_INT(lab_count(list, "45.1.0.1 . tcp . 443"), 1);
+	CHECK_INT(lab_count(list, "ip daddr"), 1);
+	CHECK_INT(lab_count(list, "0x00000002"), 2); /* v4 and v6 */
+	CHECK_INT(lab_count(list, "0x00100000"), 0);
+}
+
+static void hook_tests_the_bits_that_are_set(void)
+{
+	struct config c = {.mark = {.value = 0x5, .mask = 0xff}};
+	_cleanup_free_ char *hook = ruleset_hook(&c);
+
+	CHECK_STR(hook, "meta mark & 0x000000ff == 0x00000005 accept");
+	if (!has_kernel)
+		TAP_SKIP("needs root");
+	CHECK(lab_nft(
+		"table inet t { chain c { type filter hook forward priority 0; %s\n}\n}\n", hook));
+}
+
+/* --- every byte value in every string --- */
+
+/* '\1' is replaced. */
+#define X "\1"
+struct hole {
+	const char *what, *main_text, *profile, *drop_in; /* drop_in: a file's name, NULL: none */
+};
+static const struct hole holes[] = {
+	{"vendor", "[vendor a" X "]\nprofile = acme\n", ENDPOINT "name = a.example\n", NULL},
+	{"vendor's first", "[vendor " X "a]\nprofile = acme\n", ENDPOINT "name = a.example\n",
+		NULL},
+	{"profile", "[vendor a]\nprofile = acme" X "\n", ENDPOINT "name = a.example\n", NULL},
+	{"interface", "[vendor acme]\n[mark]\ntowards = wan" X "0\n", ENDPOINT "address = any\n",
+		NULL},
+	{"interface's last", "[vendor acme]\n[mark]\ntowards = wan" X "\n",
+		ENDPOINT "address = any\n", NULL},
+	{"value", "[vendor acme]\n[mark]\nvalue = 0x1" X "\n", ENDPOINT "name = a.example\n", NULL},
+	{"mask", "[vendor acme]\n[mark]\nvalue = 0x1\nmask = 0x" X "1\n",
+		ENDPOINT "name = a.example\n", NULL},
+	{"endpoint", "[vendor acme]\n",
+		"[profile]\n[endpoint e" X "]\nname = a.example\n"
+		"allow = tcp/1\n",
+		NULL},
+	{"service", "[vendor acme]\n",
+		"[profile]\n[endpoint e]\nname = a.example\n"
+		"allow = tcp/1" X "\n",
+		NULL},
+	{"type", "[vendor acme]\n",
+		"[profile]\n[endpoint e]\nname = a.example\n"
+		"allow = icmp/echo-request" X "\n",
+		NULL},
+	{"name", "[vendor acme]\n", ENDPOINT "name = a" X ".example\n", NULL},
+	{"address", "[vendor acme]\n", ENDPOINT "address = 45.1.0.1" X "\n", NULL},
+	{"variable", "[vendor acme]\nv = 45.1.0.1" X "\n",
+		ENDPOINT "address = {v}\n[variable v]\nkind = host\n", NULL},
+	{"role", "[vendor acme]\nrole = r" X "\n",
+		"[profile]\nrole = r" X "\n[endpoint e]\nrole = r" X "\nname = a.example\n"
+		"allow = tcp/1\n",
+		NULL},
+	{"text", "[vendor acme]\n",
+		"[profile]\ntitle = a" X "b\nnote = a" X "b\npage = " X "\n"
+		"[endpoint e]\nname = a.example\nallow = tcp/1\ninferred = a" X "b\n"
+		"warning = a" X "b\nreplaced-by = a" X "b.example\n",
+		NULL},
+	{"set",
+		"[vendor acme]\n[vendor b]\nprofile = acme\n"
+		"[set s]\nfamily = inet\ntable = t" X "\nset = s\nvendor = b\n",
+		ENDPOINT "name = a.example\n", NULL},
+	{"drop-in", "[vendor acme]\n", ENDPOINT "name = a.example\n",
+		"allowsyncd.conf.d/a" X "b.conf"},
+	{"profile's drop-in", "[vendor acme]\n", ENDPOINT "name = a.example\n",
+		"vendors/acme.conf.d/a" X "b.conf"},
+};
+
+static struct strbuf filled(const char *template, unsigned byte)
+{
+	struct strbuf b = STRBUF_NULL;
+
+	for (const char *p = template; *p; p++)
+		strbuf_append_char(&b, *p == X[0] ? (char)byte : *p);
+	strbuf_append(&b, "");
+	return b;
+}
+
+static bool is_plain(const char *text)
+{
+	for (; *text; text++) {
+		if (*text != '\n' && *text != '\t' && (*text < ' ' || *text > '~'))
+			return false;
+	}
+	return true;
+}
+
+static bool refused_with_its_place(void)
+{
+	for (size_t i = 0; i < diags.count; i++) {
+		const struct diag *d = &diags.items[i];
+		if (d->level == DIAG_ERROR && d->file && d->line)
+			return true;
+	}
+	return false;
+}
+
+/* The files of one configuration, in memory. */
+struct content {
+	struct reader_file main_files[2], profile_files[2];
+	size_t main_count, profile_count;
+};
+
+static void read_into(struct reader_file *file, const struct strbuf *text, const char *name)
+{
+	config_read_text(text->data, text->len, name, &diags, file);
+}
+
+static struct profile *give_profile(void *userdata, const char *name, struct diag_list *to)
+{
+	const struct content *c = userdata;
+
+	return str_eq(name, "acme") ? profile_build(name, c->profile_files, c->profile_count, to)
+				    : NULL;
+}
+
+static char *text_with_hole(const struct hole *h, unsigned byte)
+{
+	_cleanup_(strbuf_done) struct strbuf main_text = filled(h->main_text, byte);
+	_cleanup_(strbuf_done) struct strbuf profile = filled(h->profile, byte);
+	struct content c = {.main_count = 1, .profile_count = 1};
+	char *text = NULL;
+
+	diag_list_done(&diags);
+	read_into(&c.main_files[0], &main_text, "allowsyncd.conf");
+	read_into(&c.profile_files[0], &profile, "vendors/acme.conf");
+	if (h->drop_in) {
+		bool of_profile = str_starts(h->drop_in, "vendors");
+		_cleanup_(strbuf_done) struct strbuf name = filled(h->drop_in, byte);
+		_cleanup_(strbuf_done) struct strbuf more =
+			filled(of_profile ? "[endpoint d]\nname = d.example\nallow = udp/1-99\n"
+					  : "[vendor more]\nprofile = acme\n",
+				0);
+		read_into(of_profile ? &c.profile_files[c.profile_count++]
+				     : &c.main_files[c.main_count++],
+			&more, strbuf_text(&name));
+	}
+	struct config *config =
+		config_build(c.main_files, c.main_count, give_profile, &c, NULL, &diags);
+	if (!diags.errors)
+		text = ruleset_text(config);
+	config_free(config);
+	for (size_t i = 0; i < c.main_count; i++)
+		reader_file_done(&c.main_files[i]);
+	for (size_t i = 0; i < c.profile_count; i++)
+		reader_file_done(&c.profile_files[i]);
+	return text;
+}
+
+/* Accepted texts go to nft together: it must find nothing in them but our table. */
+static void each_byte_is_refused_or_harmless(void)
+{
+	_cleanup_(strbuf_done) struct strbuf all = STRBUF_NULL;
+	size_t accepted = 0, refused = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(holes); i++) {
+		size_t before = accepted;
+		for (unsigned byte = 0; byte < 256; byte++) {
+			if (holes[i].drop_in && (byte == 0 || byte == '/'))
+				continue;
+			_cleanup_free_ char *text = text_with_hole(&holes[i], byte);
+			if (!text && !refused_with_its_place())
+				printf("# %s, byte 0x%02x: no place\n", holes[i].what, byte);
+			CHECK(text || refused_with_its_place());
+			refused += !text;
+			accepted += text != NULL;
+			CHECK(!text || is_plain(text));
+			if (text)
+				strbuf_append(&all, text);
+		}
+		printf("# %s: %zu accepted\n", holes[i].what, accepted - before);
+		CHECK(accepted > before);
+	}
+	CHECK(refused > accepted);
+	if (!has_kernel)
+		TAP_SKIP("needs root");
+	CHECK(unshare(CLONE_NEWNET) == 0);
+	CHECK(lab_nft("%s", strbuf_text(&all)));
+	CHECK_STR(lab_output("nft list tables"), "table inet allowsync\n");
+	CHECK_INT(lab_count(lab_output("nft list ruleset"), "chain "), 1);
+}
+
+static int is_conf(const struct dirent *d)
+{
+	const char *dot = strrchr(d->d_name, '.');
+
+	return dot && str_eq(dot, ".conf");
+}
+
+static void run_case(struct dirent *d)
+{
+	*strrchr(d->d_name, '.') = '\0';
+	current = d->d_name;
+	printf("# %s\n", current);
+	TAP_RUN(text_is_as_recorded);
+	TAP_RUN(nft_takes_it_and_gives_it_back);
+	free(d);
+}
+
+int main(int argc, char **argv)
+{
+	struct dirent **entries;
+
+	source = argc > 1 ? argv[1] : ".";
+	writing = argc > 2 && str_eq(argv[2], "write");
+	has_kernel = geteuid() == 0 && unshare(CLONE_NEWNET) == 0;
+	_cleanup_free_ char *directory = xasprintf("%s/tests/unit/ruleset", source);
+	int n = scandir(directory, &entries, is_conf, alphasort);
+	if (n < 1)
+		return 1;
+	for (int i = 0; i < n; i++)
+		run_case(entries[i]);
+	free(entries);
+	TAP_RUN(rules_do_not_grow_with_addresses);
+	TAP_RUN(a_reload_keeps_elements_and_replaces_rules);
+	TAP_RUN(hook_tests_the_bits_that_are_set);
+	TAP_RUN(each_byte_is_refused_or_harmless);
+	if (root)
+		lab_free(root);
+	diag_list_done(&diags);
+	return tap_done();
+}
