@@ -242,6 +242,8 @@ static void look_back(struct config_builder *b)
 		const struct section *s = &b->sections.items[i];
 		if (str_eq(s->def->kind, "vendor"))
 			config_undone_vendor(b, config_vendor_find(b->config, s->name), s);
+		else if (str_eq(s->def->kind, "mark"))
+			config_look_at_mark(b, s);
 	}
 	config_look_at_effect(b);
 }

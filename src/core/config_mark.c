@@ -3,6 +3,7 @@
  * which interfaces. */
 #include "base/strbuf.h"
 #include "core/config_parts.h"
+#include "core/ruleset.h"
 
 #include <string.h>
 
@@ -60,5 +61,15 @@ void config_build_mark(struct config_builder *b, const struct section *s)
 		else if (!strings_has(&mark->towards, towards->items[i].text))
 			strings_add(&mark->towards, towards->items[i].text);
 	}
-	config_undone_add(b, s->at, s, "the mark is not carried out by this version");
+}
+
+void config_look_at_mark(struct config_builder *b, const struct section *s)
+{
+	const struct config *c = b->config;
+
+	for (size_t i = 0; i < c->vendor_count; i++) {
+		if (ruleset_has_vendor(c, &c->vendors[i]))
+			return;
+	}
+	BUILD_WARNING(b, s->at, s, NULL, "ineffective: no vendor is without a [set]");
 }

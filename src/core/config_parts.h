@@ -45,6 +45,8 @@ void config_look_at_effect(struct config_builder *b);
 
 /* config_mark.c */
 void config_build_mark(struct config_builder *b, const struct section *s);
+/* A warning where nothing is left to be marked. */
+void config_look_at_mark(struct config_builder *b, const struct section *s);
 
 /* config_undone.c: what is read, checked, and not carried out by this version. */
 void config_undone_devices(struct config_builder *b, const struct section *s);

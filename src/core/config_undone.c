@@ -4,6 +4,7 @@
 #include "core/config_parts.h"
 
 #include "base/strbuf.h"
+#include "core/ruleset.h"
 #include "core/values.h"
 
 #include <stdarg.h>
@@ -115,6 +116,20 @@ static bool taken_inbound(
 	return false;
 }
 
+static void undone_any(struct config_builder *b, const struct config_vendor *v,
+	const struct config_endpoint *e, const struct section *s)
+{
+	const char *name = e->endpoint->name;
+
+	if (!ruleset_has_vendor(b->config, v))
+		config_undone_add(b, v->at, s,
+			"%s: any destination is a rule, no element: not carried out by this "
+			"version",
+			name);
+	else if ((e->endpoint->direction & DIRECTION_OUT) && !b->config->mark.towards.count)
+		config_undone_add(b, v->at, s, "%s: %s", name, ruleset_leaves_out(b->config, e));
+}
+
 void config_undone_vendor(
 	struct config_builder *b, const struct config_vendor *v, const struct section *s)
 {
@@ -142,10 +157,7 @@ void config_undone_vendor(
 				all);
 		}
 		if (e->endpoint->any)
-			config_undone_add(b, v->at, s,
-				"%s: any destination is a rule, no element: not carried out by "
-				"this version",
-				name);
+			undone_any(b, v, e, s);
 		if ((e->endpoint->direction & DIRECTION_IN) && !taken_inbound(b->config, v, e))
 			config_undone_add(b, v->at, s,
 				"%s: inbound, and no [set] with direction = in takes it", name);

@@ -27,6 +27,8 @@ static const struct verb verbs[] = {
 	{"why", "[SOURCE] ADDRESS|NAME [PROTO/PORT]", "why it is in a set, or when and why it left",
 		1, 3, verb_why},
 	{"diff", "", "what would change now, in nft's syntax", 0, 0, verb_diff},
+	{"rules", "[--hook]", "rules that mark what vendors allow; --hook: what accepts it", 0, 0,
+		verb_rules},
 	{"resolve", "[NAME]", "ask DNS now, and wait for the answers", 0, 1, verb_resolve},
 	{"monitor", "", "one line for everything that happens, until interrupted", 0, 0,
 		verb_monitor},
@@ -88,11 +90,12 @@ static bool parse_json(const char *text, enum json_mode *ret)
 /* -1: go on; else the exit status. */
 static int parse_options(int argc, char **argv, struct ctl *c)
 {
-	enum { JSON = 256, SOCKET, ROOT, HELP, VERSION };
+	enum { JSON = 256, SOCKET, ROOT, HOOK, HELP, VERSION };
 	static const struct option longs[] = {
 		{"json", required_argument, NULL, JSON},
 		{"socket", required_argument, NULL, SOCKET},
 		{"root", required_argument, NULL, ROOT},
+		{"hook", no_argument, NULL, HOOK},
 		{"help", no_argument, NULL, HELP},
 		{"version", no_argument, NULL, VERSION},
 		{0},
@@ -113,6 +116,9 @@ static int parse_options(int argc, char **argv, struct ctl *c)
 			break;
 		case ROOT:
 			c->root = optarg;
+			break;
+		case HOOK:
+			c->hook = true;
 			break;
 		case 'h':
 		case HELP:
@@ -144,6 +150,8 @@ static int run_verb(struct ctl *c, int argc, char **argv)
 		int given = argc ? argc - 1 : 0;
 		if (strcmp(v->name, name) != 0)
 			continue;
+		if (c->hook && v->fn != verb_rules)
+			return usage("--hook is for rules, not for ", name);
 		if (given < v->least)
 			return usage("missing after the verb: ", v->arguments);
 		if (given > v->most)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Verbs that look: status, vendors, names, show, sets, why. */
+/* Verbs that look: status, vendors, names, show, sets, rules, why. */
 #include "ctl/verbs.h"
 #include "ctl/views.h"
 
@@ -93,6 +93,30 @@ int verb_show(struct ctl *c, int argc, char **argv)
 	show(c, json_object_get(reply, "name"), view_name);
 	json_decref(reply);
 	return CTL_OK;
+}
+
+static void on_rules(void *userdata, const struct json_t *piece)
+{
+	struct ctl *c = userdata;
+	const char *hook = field_text(piece, "hook");
+
+	if (c->hook != (*hook != '\0'))
+		return;
+	if (c->json != JSON_MODE_OFF) {
+		client_print_json(c, piece);
+		return;
+	}
+	if (c->hook) {
+		print_text(&c->printer, hook);
+		print_raw(&c->printer, "\n");
+	}
+	view_rules(&c->printer, piece);
+	client_flush(c);
+}
+
+int verb_rules(struct ctl *c, int argc, char **argv)
+{
+	return client_list(c, "Rules", NULL, on_rules, c);
 }
 
 /* [SOURCE] DESTINATION|NAME [PROTO/PORT] */

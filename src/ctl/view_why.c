@@ -219,6 +219,17 @@ void view_diff(struct printer *p, const struct json_t *piece)
 	print_change(p, piece, "add");
 }
 
+void view_rules(struct printer *p, const struct json_t *piece)
+{
+	for (const char *text = field_text(piece, "text"); *text; text++) {
+		bool plain = *text == '\n' || *text == '\t' || *text == '\\';
+		if (plain)
+			strbuf_append_char(&p->out, *text);
+		else
+			strbuf_append_escaped(&p->out, text, 1);
+	}
+}
+
 void view_event(struct printer *p, const struct json_t *event)
 {
 	_cleanup_free_ char *clock = text_clock(p, field_int(event, "time"));

@@ -16,6 +16,8 @@ void view_name(struct printer *p, const struct json_t *name);
 void view_why(struct printer *p, const char *what, const struct json_t *reply);
 /* One piece of Diff, in nft's syntax. */
 void view_diff(struct printer *p, const struct json_t *piece);
+/* One piece of Rules: the lines as nft reads them. */
+void view_rules(struct printer *p, const struct json_t *piece);
 /* One line. */
 void view_event(struct printer *p, const struct json_t *event);
 /* `reply`: of Resolve, for all names. */

@@ -3,6 +3,7 @@
 #include "daemon/commands.h"
 
 #include "base/strbuf.h"
+#include "core/ruleset.h"
 #include "daemon/commands_private.h"
 #include "daemon/commands_why.h"
 #include "daemon/engine.h"
@@ -118,6 +119,27 @@ static void do_why(struct commands *c, struct control_call *call)
 	}
 }
 
+/* In pieces that end where a line ends: of many vendors it is long. */
+static void do_rules(struct commands *c, struct control_call *call)
+{
+	enum { PIECE_MAX = 16 * 1024 };
+	const struct config *config = engine_world(c->engine)->config;
+	_cleanup_free_ char *text = ruleset_text(config), *hook = ruleset_hook(config);
+	json_t *items = json_array();
+
+	json_array_append_new(items, commands_object("hook", show_text(hook)));
+	for (const char *at = text; *at;) {
+		size_t len = 0;
+		do
+			len += strcspn(at + len, "\n") + 1;
+		while (at[len] && len + strcspn(at + len, "\n") < PIECE_MAX);
+		_cleanup_free_ char *piece = xstrndup(at, len);
+		json_array_append_new(items, commands_object("text", show_text(piece)));
+		at += len;
+	}
+	commands_list(c, call, items);
+}
+
 static json_t *show_diags(const struct diag_list *diags, enum diag_level least)
 {
 	json_t *list = json_array();
@@ -196,6 +218,7 @@ static const struct method methods[] = {
 	{"Why", do_why, false, false, false, {"destination", "source", "service"}},
 	{"Diff", commands_diff, false, true, true, {0}},
 	{"Resolve", commands_resolve, false, true, false, {"name"}},
+	{"Rules", do_rules, false, false, true, {0}},
 	{"Monitor", commands_monitor, false, false, true, {0}},
 	{"Reload", do_reload, true, false, false, {0}},
 	{"Release", do_release, true, false, false, {"target"}},

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* [mark]: its values. What is wrong with one is in tests/config/broken. */
+/* [mark]: its values, and what it is for. What is wrong with one is in tests/config/broken. */
 #include "../config/config_lab.h"
 
 #include "tap.h"
 
 #define MAIN    ALLOWSYNCD_CONF_DIR "/allowsyncd.conf"
+#define DROP_IN ALLOWSYNCD_CONF_DIR "/allowsyncd.conf.d/mark.conf"
 #define PACKAGE ALLOWSYNCD_VENDOR_DIR "/b.conf"
 
 static char *root;
@@ -54,9 +55,40 @@ static void mark_has_a_value_within_its_mask(void)
 	CHECK_INT(config->mark.mask, 0xffffffff);
 }
 
+static bool is_said(const char *what)
+{
+	_cleanup_free_ char *messages = lab_messages(root, &diags);
+
+	return strstr(messages, what);
+}
+
+static void mark_is_for_vendors_without_a_set(void)
+{
+	lab_start("[vendor b]\n[mark]\ntowards = wan0\n");
+	CHECK(!is_said("[mark]"));
+	lab_start("[vendor b]\n[mark]\ntowards = wan0\n"
+		  "[set s]\nfamily = ip\ntable = t\nset = s\nvendor = b\n");
+	CHECK(is_said(
+		"allowsyncd.conf:2: warning: [mark] ineffective: no vendor is without a [set]"));
+}
+
+static void any_destination_needs_interfaces_towards_the_outside(void)
+{
+	lab_start("[vendor b]\n");
+	CHECK(is_said("[vendor b] x: any destination needs towards = in [mark]"));
+	CHECK(!is_said("i: any destination"));
+	CHECK_INT(config->undone_count, 2);
+	lab_write(root, DROP_IN, "[mark]\ntowards = wan0\n");
+	load();
+	CHECK(!is_said("any destination"));
+	CHECK_INT(config->undone_count, 1);
+}
+
 int main(void)
 {
 	TAP_RUN(mark_has_a_value_within_its_mask);
+	TAP_RUN(mark_is_for_vendors_without_a_set);
+	TAP_RUN(any_destination_needs_interfaces_towards_the_outside);
 	forget();
 	lab_free(root);
 	return tap_done();

@@ -32,6 +32,7 @@ static const struct {
 	{"sets", view_sets},
 	{"why", view_why_plain},
 	{"diff", view_diff},
+	{"rules", view_rules},
 	{"event", view_event},
 	{"resolved", view_resolved},
 };
