@@ -66,10 +66,19 @@ struct config_vendor {
 	size_t endpoint_count, endpoint_capacity;
 };
 
+/* Which static entries of its endpoints a set takes. */
+enum config_content {
+	CONFIG_CONTENT_ALL,
+	CONFIG_CONTENT_EXACT, /* names, and addresses that stand alone */
+	CONFIG_CONTENT_NETS,  /* prefixes and ranges only, no names */
+};
+
 struct config_set {
 	char *name;
 	struct source at;
 	struct set_id id;
+	bool managed; /* of the managed table (core/ruleset.h): no [set] says it */
+	enum config_content content;
 	struct strings vendors;
 	struct strings endpoints; /* none: all */
 	struct strings roles;     /* none: all */
@@ -117,6 +126,7 @@ enum {
 	CONFIG_NAMES_MAX = 100000,
 	CONFIG_VENDORS_MAX = 1000,
 	CONFIG_SETS_MAX = 1000,
+	CONFIG_MANAGED_SETS_MAX = 10000,
 	CONFIG_FUSE_MIN_S = 10,
 	CONFIG_REFRESH_MIN_S = 5,
 	CONFIG_REFRESH_MAX_S = 3600,
@@ -133,6 +143,9 @@ struct config_vendor *config_vendor_find(const struct config *c, const char *nam
 /* Does this set take that endpoint of that vendor? */
 bool config_set_takes(
 	const struct config_set *s, const struct config_vendor *v, const struct config_endpoint *e);
+/* Does it take its names, or this static entry of it? */
+bool config_set_takes_names(const struct config_set *s);
+bool config_set_takes_range(const struct config_set *s, const struct addr_range *r);
 /* Does any [set] take the vendor? What none takes is for the rules that mark (core/ruleset.h). */
 bool config_has_set_for(const struct config *c, const char *vendor);
 /* Takes NULL; returns NULL. */

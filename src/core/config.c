@@ -28,10 +28,21 @@ bool config_set_takes(
 bool config_has_set_for(const struct config *c, const char *vendor)
 {
 	for (size_t i = 0; i < c->set_count; i++) {
-		if (strings_has(&c->sets[i].vendors, vendor))
+		if (!c->sets[i].managed && strings_has(&c->sets[i].vendors, vendor))
 			return true;
 	}
 	return false;
+}
+
+bool config_set_takes_names(const struct config_set *s)
+{
+	return s->content != CONFIG_CONTENT_NETS;
+}
+
+bool config_set_takes_range(const struct config_set *s, const struct addr_range *r)
+{
+	return s->content == CONFIG_CONTENT_ALL ||
+	       addr_range_is_single(r) == (s->content == CONFIG_CONTENT_EXACT);
 }
 
 static void vendor_done(struct config_vendor *v)

@@ -245,6 +245,7 @@ static void look_back(struct config_builder *b)
 		else if (str_eq(s->def->kind, "mark"))
 			config_look_at_mark(b, s);
 	}
+	config_add_managed_sets(b);
 	config_look_at_effect(b);
 }
 

@@ -40,6 +40,8 @@ void config_choose(struct config_builder *b, struct config_vendor *v, const stru
 
 /* config_sets.c */
 void config_build_set(struct config_builder *b, const struct section *s);
+/* Those for the vendors that no [set] takes; once nothing else is wrong. */
+void config_add_managed_sets(struct config_builder *b);
 /* Warnings on what is in no set. */
 void config_look_at_effect(struct config_builder *b);
 

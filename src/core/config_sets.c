@@ -3,6 +3,7 @@
 #include "core/config_parts.h"
 
 #include "base/strbuf.h"
+#include "core/ruleset.h"
 #include "core/values.h"
 
 #include <netinet/in.h>
@@ -177,6 +178,16 @@ static void check_duplicate(
 	}
 }
 
+static void check_managed(
+	struct config_builder *b, const struct section *s, const struct config_set *set)
+{
+	if (set->id.nf_family == nf_family_parse("inet") && str_eq(set->id.table, RULESET_TABLE) &&
+		str_starts(set->id.name, RULESET_PREFIX))
+		BUILD_ERROR(b, s->at, s, NULL,
+			"sets " RULESET_PREFIX "... in table inet " RULESET_TABLE
+			" are the daemon's own");
+}
+
 enum { ELEMENTS_LARGEST = 10000000 };
 
 void config_build_set(struct config_builder *b, const struct section *s)
@@ -204,11 +215,41 @@ void config_build_set(struct config_builder *b, const struct section *s)
 	set.fuse_s = fuse(b, s);
 	set.elements_max = CONFIG_SET_ELEMENTS_MAX;
 	value_number(s, "max-elements", 1, ELEMENTS_LARGEST, b->diags, &set.elements_max);
-	if (set.id.nf_family && set.id.table && set.id.name)
+	if (set.id.nf_family && set.id.table && set.id.name) {
 		check_duplicate(b, s, &set);
+		check_managed(b, s, &set);
+	}
 
 	VEC_GROW(c->sets, c->set_capacity, c->set_count);
 	c->sets[c->set_count++] = set;
+}
+
+void config_add_managed_sets(struct config_builder *b)
+{
+	struct config *c = b->config;
+	_cleanup_(ruleset_done) struct ruleset r = ruleset_of(c);
+
+	if (r.count > CONFIG_MANAGED_SETS_MAX) {
+		const struct config_vendor *v = r.sets[CONFIG_MANAGED_SETS_MAX].vendor;
+		_cleanup_free_ char *section = xasprintf("vendor %s", v->name);
+		diag_add(b->diags, DIAG_ERROR, v->at, section, NULL,
+			"vendors without a [set] need more than %d sets of the daemon's own",
+			CONFIG_MANAGED_SETS_MAX);
+		return;
+	}
+	for (size_t i = 0; i < r.count; i++) {
+		VEC_GROW(c->sets, c->set_capacity, c->set_count);
+		c->sets[c->set_count++] = ruleset_set_config(&r.sets[i]);
+	}
+}
+
+static bool has_managed_set(const struct config *c, const char *vendor)
+{
+	for (size_t i = 0; i < c->set_count; i++) {
+		if (c->sets[i].managed && strings_has(&c->sets[i].vendors, vendor))
+			return true;
+	}
+	return false;
 }
 
 static bool anything_for(const struct config *c, const struct config_set *s)
@@ -232,6 +273,11 @@ void config_look_at_effect(struct config_builder *b)
 		if (!v->endpoint_count)
 			diag_add(b->diags, DIAG_WARNING, v->at, section, NULL,
 				"none of the profile's endpoints is chosen");
+		else if (has_managed_set(c, v->name))
+			diag_add(b->diags, DIAG_WARNING, v->at, section, NULL,
+				"no [set] takes it: to be marked by what allowsyncctl rules "
+				"prints, "
+				"once that is loaded");
 		else if (!config_has_set_for(c, v->name))
 			diag_add(b->diags, DIAG_WARNING, v->at, section, NULL,
 				"ineffective: no [set] takes it");

@@ -69,8 +69,9 @@ static void add_set(struct ruleset *r, enum ruleset_holds holds, enum family f,
 		any = any || ruleset_set_takes(&s, &v->endpoints[i]);
 	if (!any)
 		return;
-	s.name = xasprintf("v_%s%s%s%s%d", v->name, e ? "." : "", e ? e->endpoint->name : "",
-		holds == RULESET_NETS ? ".nets" : "", f == FAMILY_V4 ? 4 : 6);
+	s.name = xasprintf(RULESET_PREFIX "%s%s%s%s%d", v->name, e ? "." : "",
+		e ? e->endpoint->name : "", holds == RULESET_NETS ? ".nets" : "",
+		f == FAMILY_V4 ? 4 : 6);
 	VEC_GROW(r->sets, r->capacity, r->count);
 	r->sets[r->count++] = s;
 }
@@ -95,12 +96,44 @@ struct ruleset ruleset_of(const struct config *c)
 	return r;
 }
 
+struct config_set ruleset_set_config(const struct ruleset_set *s)
+{
+	const struct config_vendor *v = s->vendor;
+	struct config_set c = {
+		.name = xstrdup(s->name),
+		.at = v->at,
+		.id = {nf_family_parse("inet"), xstrdup(RULESET_TABLE), xstrdup(s->name)},
+		.managed = true,
+		.content = s->holds == RULESET_NETS ? CONFIG_CONTENT_NETS : CONFIG_CONTENT_EXACT,
+		.direction = DIRECTION_OUT,
+		.elements_max = CONFIG_SET_ELEMENTS_MAX,
+		.fuse_s = -1,
+	};
+
+	strings_add(&c.vendors, v->name);
+	for (size_t i = 0; i < v->endpoint_count; i++) {
+		if (ruleset_set_takes(s, &v->endpoints[i]))
+			strings_add(&c.endpoints, v->endpoints[i].endpoint->name);
+	}
+	return c;
+}
+
 void ruleset_done(struct ruleset *r)
 {
 	for (size_t i = 0; i < r->count; i++)
 		free(r->sets[i].name);
 	free(r->sets);
 	*r = (struct ruleset){0};
+}
+
+bool ruleset_marks_any(const struct config *c, const struct config_vendor *v)
+{
+	for (size_t i = 0; i < v->endpoint_count; i++) {
+		const struct endpoint *e = v->endpoints[i].endpoint;
+		if (e->any && (e->direction & DIRECTION_OUT) && c->mark.towards.count)
+			return ruleset_has_vendor(c, v);
+	}
+	return false;
 }
 
 const char *ruleset_leaves_out(const struct config *c, const struct config_endpoint *e)

@@ -17,8 +17,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define RULESET_TABLE "allowsync"
-#define RULESET_CHAIN "v_mark"
+#define RULESET_TABLE  "allowsync"
+#define RULESET_PREFIX "v_" /* of everything in it */
+#define RULESET_CHAIN  RULESET_PREFIX "mark"
 
 enum ruleset_holds { RULESET_PORTS, RULESET_ADDRESSES, RULESET_NETS };
 
@@ -43,8 +44,13 @@ void ruleset_done(struct ruleset *r);
  * or the other ones? False: nothing. */
 bool ruleset_set_takes(const struct ruleset_set *s, const struct config_endpoint *e);
 
+/* The same set as the daemon fills it. Owns what is in it. */
+struct config_set ruleset_set_config(const struct ruleset_set *s);
+
 /* Are the vendor's endpoints for the managed table: no [set] takes it? */
 bool ruleset_has_vendor(const struct config *c, const struct config_vendor *v);
+/* Is there a rule of the vendor's without a set, to any destination? */
+bool ruleset_marks_any(const struct config *c, const struct config_vendor *v);
 /* NULL: all that the endpoint allows outwards is carried out by the rules; else what is not, and
  * why (static text). */
 const char *ruleset_leaves_out(const struct config *c, const struct config_endpoint *e);

@@ -369,7 +369,7 @@ static json_t *show_tallied(const struct world *w, const struct show_context *c,
 		state = "paused";
 	if (world_vendor_is_ineffective(w, v)) {
 		state = "ineffective";
-		json_array_append_new(problems, show_text("no [set] takes it"));
+		json_array_append_new(problems, show_text(world_vendor_lacks(w, v)));
 	}
 	show_put_text(json, "name", v->name);
 	show_put_text(json, "title", v->profile->title);

@@ -113,8 +113,10 @@ static void each_range(struct world *w, struct owner *o, each_range_fn fn)
 		return;
 	}
 	const struct config_endpoint *e = endpoint_of(w, o);
-	for (size_t i = 0; e && i < e->address_count; i++)
-		fn(w, o, &e->addresses[i].range, 0);
+	for (size_t i = 0; e && i < e->address_count; i++) {
+		if (config_set_takes_range(w->sets[o->set_index].config, &e->addresses[i].range))
+			fn(w, o, &e->addresses[i].range, 0);
+	}
 }
 
 static void hold_known(struct world *w, struct owner *o, const struct addr_range *r, uint32_t ttl_s)
@@ -185,7 +187,8 @@ static void refuse_ranges(struct world *w, struct world_set *set, const struct o
 
 	for (size_t i = 0; e && i < e->address_count; i++) {
 		const struct profile_address *a = &e->addresses[i];
-		if (a->range.first.family != set->kind.family || addr_range_is_single(&a->range))
+		if (a->range.first.family != set->kind.family || addr_range_is_single(&a->range) ||
+			!config_set_takes_range(set->config, &a->range))
 			continue;
 		if (set->kind.interval)
 			refuse(set, a->at,

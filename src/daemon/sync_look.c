@@ -180,7 +180,11 @@ static void look(struct sync *s, struct world *w, struct world_set *set, uint64_
 		sync_look_later(set, now_ms);
 	} else if (r == NFT_CONN_E_MISSING) {
 		set->looked = true;
-		absent(s, w, set, now_ms, "there is no such table or set");
+		absent(s, w, set, now_ms,
+			set->config && set->config->managed
+				? "there is no such table or set: load what allowsyncctl rules "
+				  "prints"
+				: "there is no such table or set");
 	} else if (r < 0) {
 		_cleanup_free_ char *why = xasprintf("cannot be read: %s", strerror(-r));
 		absent(s, w, set, now_ms, why);

@@ -32,8 +32,9 @@ void sync_degrade(const struct sync *s, const struct world *w, struct world_set 
 	set->degraded_ms = now_ms;
 	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
 	if (set->config)
-		strbuf_appendf(&b, "%s:%u: [set %s]: ", set->config->at.file, set->config->at.line,
-			set->config->name);
+		strbuf_appendf(&b, "%s:%u: [%s %s]: ", set->config->at.file, set->config->at.line,
+			set->config->managed ? "vendor" : "set",
+			set->config->managed ? set->config->vendors.items[0] : set->config->name);
 	strbuf_appendf(&b, "set %s: %s; looking again", set->text, why);
 	sync_tell_set(s, w, set, EVENT_SET_DEGRADED, LOG_WARNING, strbuf_text(&b));
 }

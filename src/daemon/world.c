@@ -3,6 +3,7 @@
 #include "daemon/world.h"
 
 #include "base/strbuf.h"
+#include "core/ruleset.h"
 #include "daemon/quota.h"
 #include "daemon/screening.h"
 
@@ -40,11 +41,15 @@ static void feed(struct name *n, struct owner *o)
 static void bind_endpoint(struct world *w, struct world_set *set, const struct config_vendor *v,
 	const struct config_endpoint *e, uint64_t now_ms)
 {
-	for (size_t i = 0; i < e->names.count; i++) {
+	bool any = false;
+
+	for (size_t i = 0; config_set_takes_names(set->config) && i < e->names.count; i++) {
 		struct name *n = names_add(&w->names, e->names.items[i], &v->bounds, now_ms);
 		feed(n, add_owner(w, set, v, e->endpoint, n->text));
 	}
-	if (e->address_count)
+	for (size_t i = 0; i < e->address_count; i++)
+		any = any || config_set_takes_range(set->config, &e->addresses[i].range);
+	if (any)
 		add_owner(w, set, v, e->endpoint, NULL);
 }
 
@@ -52,6 +57,8 @@ static void bind_set(struct world *w, struct world_set *set, uint64_t now_ms)
 {
 	for (size_t i = 0; i < w->config->vendor_count; i++) {
 		const struct config_vendor *v = &w->config->vendors[i];
+		if (!strings_has(&set->config->vendors, v->name))
+			continue;
 		for (size_t j = 0; j < v->endpoint_count; j++) {
 			if (config_set_takes(set->config, v, &v->endpoints[j]))
 				bind_endpoint(w, set, v, &v->endpoints[j], now_ms);
@@ -328,13 +335,48 @@ bool world_set_removes_foreign(const struct world_set *set)
 	       (set->settled || set->unowned_leave_ms);
 }
 
+/* Of that vendor, or of any (NULL): is there a managed set, and does one stand in the kernel?
+ * Before it was looked at it may. */
+static bool has_managed_set(const struct world *w, const struct config_vendor *v, bool *ret_stands)
+{
+	bool any = false;
+
+	*ret_stands = false;
+	for (size_t i = 0; i < w->set_count; i++) {
+		const struct world_set *s = &w->sets[i];
+		if (!s->config || !s->config->managed ||
+			(v && !strings_has(&s->config->vendors, v->name)))
+			continue;
+		any = true;
+		*ret_stands = *ret_stands || s->present || !s->looked;
+	}
+	return any;
+}
+
 bool world_vendor_is_ineffective(const struct world *w, const struct config_vendor *v)
 {
+	bool stand;
+
+	if (has_managed_set(w, v, &stand))
+		return !stand;
+	/* All that it has is a rule without a set: only others' sets show whether that is loaded.
+	 */
+	if (ruleset_marks_any(w->config, v) && has_managed_set(w, NULL, &stand))
+		return !stand;
 	for (size_t i = 0; i < w->owner_count; i++) {
 		if (!w->owners[i]->retired && str_eq(w->owners[i]->vendor, v->name))
 			return false;
 	}
 	return true;
+}
+
+const char *world_vendor_lacks(const struct world *w, const struct config_vendor *v)
+{
+	bool stand;
+
+	return has_managed_set(w, v, &stand)
+		       ? "no [set] takes it, and the rules of allowsyncctl rules are not loaded"
+		       : "no [set] takes it";
 }
 
 char *world_summary(const struct world *w, bool silent)

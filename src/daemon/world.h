@@ -192,8 +192,12 @@ void world_set_forget_strangers(struct world_set *set);
 struct world_set *world_set_find(const struct world *w, const char *text_or_section);
 /* Forgets the last set, which must be one that left the configuration. */
 void world_drop_last_set(struct world *w);
-/* Is the vendor taken by no set at all? */
+/* Is the vendor taken by no set at all, or are the rules not loaded that are to mark what it
+ * allows?
+ */
 bool world_vendor_is_ineffective(const struct world *w, const struct config_vendor *v);
+/* Which of the two it is: static text. */
+const char *world_vendor_lacks(const struct world *w, const struct config_vendor *v);
 /* One line for the service manager; the caller frees it. `silent`: no DNS server answers. */
 char *world_summary(const struct world *w, bool silent);
 bool owner_is_paused(const struct world *w, const struct owner *o);

@@ -445,7 +445,8 @@ static void test_what_is_idle_is_said_and_kept_for_the_status(void)
 		"takes it\n"
 		"allowsyncd.conf:1: warning: [vendor b] w: wildcards are not carried out by this "
 		"version (*.w.example)\n"
-		"allowsyncd.conf:3: warning: [vendor c] ineffective: no [set] takes it\n"
+		"allowsyncd.conf:3: warning: [vendor c] no [set] takes it: to be marked by "
+		"what allowsyncctl rules prints, once that is loaded\n"
 		"allowsyncd.conf:8: warning: [devices d] device groups are not carried out by this "
 		"version\n");
 	CHECK_INT(diags.errors, 0);

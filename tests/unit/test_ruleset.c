@@ -153,6 +153,43 @@ static void begin(const char *main_text, const char *profile)
 
 #define ENDPOINT "[profile]\n[endpoint e]\nallow = tcp/443\n"
 
+/* The daemon fills what the text declares, and each endpoint's part of it. */
+static void sets_of_the_text_are_the_configurations(void)
+{
+	static const struct {
+		const char *name, *endpoints;
+		enum config_content content;
+	} want[] = {
+		{"v_acme4", "few, both", CONFIG_CONTENT_EXACT},
+		{"v_acme6", "few", CONFIG_CONTENT_EXACT},
+		{"v_acme.few.nets4", "few", CONFIG_CONTENT_NETS},
+		{"v_acme.ping4", "ping", CONFIG_CONTENT_EXACT},
+	};
+	struct config *config;
+
+	begin("[vendor acme]\n",
+		"[profile]\n[endpoint few]\nname = a.example\naddress = 45.9.0.0/16\n"
+		"allow = tcp/1-16\n"
+		"[endpoint both]\ndirection = both\naddress = 45.1.0.2\nallow = tcp/1\n"
+		"[endpoint in]\ndirection = in\naddress = 45.1.0.3\nallow = tcp/1\n"
+		"[endpoint ping]\nname = b.example\nallow = icmp/echo-request\n");
+	_cleanup_free_ char *text = text_of_root(root);
+	config_load(root, &diags, &config);
+	size_t count = config->set_count, same = 0;
+	for (size_t i = 0; i < count && i < ARRAY_LEN(want); i++) {
+		const struct config_set *s = &config->sets[i];
+		_cleanup_free_ char *line = xasprintf("\tset %s {\n", s->id.name);
+		_cleanup_free_ char *endpoints = strings_join(&s->endpoints, ", ");
+		same += s->managed && strstr(text, line) && str_eq(s->id.name, want[i].name) &&
+			str_eq(endpoints, want[i].endpoints) && s->content == want[i].content &&
+			str_eq(s->id.table, RULESET_TABLE) && s->direction == DIRECTION_OUT;
+	}
+	config_free(config);
+	CHECK_INT(count, ARRAY_LEN(want));
+	CHECK_INT(lab_count(text, "\tset v_"), count);
+	CHECK_INT(same, count);
+}
+
 static void rules_do_not_grow_with_addresses(void)
 {
 	struct strbuf many = STRBUF_NULL;
@@ -400,6 +437,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < n; i++)
 		run_case(entries[i]);
 	free(entries);
+	TAP_RUN(sets_of_the_text_are_the_configurations);
 	TAP_RUN(rules_do_not_grow_with_addresses);
 	TAP_RUN(a_reload_keeps_elements_and_replaces_rules);
 	TAP_RUN(hook_tests_the_bits_that_are_set);
