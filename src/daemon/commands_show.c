@@ -363,6 +363,8 @@ static json_t *show_tallied(const struct world *w, const struct show_context *c,
 		keep_earliest(&since_ms, show_limited_ms(&t->limited));
 	}
 	add_vendor_notes(notes, t);
+	if (!config_has_set_for(w->config, v->name))
+		add_text(notes, xstrdup("that a rule of yours accepts the mark is not looked at"));
 	if (json_array_size(problems))
 		state = "degraded";
 	if (w->vendor_paused[v - w->config->vendors])

@@ -146,6 +146,7 @@ def test_vendor_is_ineffective_until_its_rules_are_loaded(make_lab):
     load(lab, daemon)
     becomes(lambda: daemon.ctl("status").returncode == 0, "healthy")
     assert ctl_json(daemon, "vendors")[0]["state"] == "ok"
+    assert "accepts the mark is not looked at" in daemon.ctl("status").stdout
     assert daemon.ctl("why", "45.1.0.1", "tcp/443").returncode == 0
     becomes(lambda: "inet allowsync v_mark handle" in daemon.ctl("sets").stdout, "looked at")
     # Rules that use no set of it are no rules.
