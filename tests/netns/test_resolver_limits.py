@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How many questions a DNS server has to bear at a time and a second, counted where it stands."""
+import json
 import time
 
 import recipes
@@ -47,4 +48,36 @@ def test_no_more_are_under_way_than_the_window_has(make_lab):
     for first, sixth in zip(asked, asked[5:]):
         assert sixth - first >= 0.09
     assert recipes.status(daemon)["resolver"]["failed"] == 0
+    dns.close()
+
+
+WAYS = f"""
+table inet ways {{
+	counter meant {{ }}
+	counter other {{ }}
+	chain out {{
+		type filter hook output priority 0;
+		ip daddr {SERVER} ip saddr 10.92.0.7 udp dport 5353 counter name meant return
+		ip daddr {SERVER} counter name other
+	}}
+}}
+"""
+
+
+def packets(lab, counter):
+    listed = lab.gateway.run(["nft", "-j", "list", "counter", "inet", "ways", counter]).stdout
+    return next(o["counter"]["packets"] for o in json.loads(listed)["nftables"] if "counter" in o)
+
+
+def test_questions_go_from_the_source_to_the_servers_port(make_lab):
+    lab = make_lab(ruleset=recipes.table(f"s {ADDR4}") + WAYS, cache=False)
+    lab.gateway.ip("addr add 10.92.0.7/24 dev wan")
+    dns = FaultDns(lab.internet, lab.directory, f"{SERVER}#5353", default="ttl-3600")
+    daemon = lab.daemon(f"[resolver]\nserver = {SERVER}:5353\nsource = 10.92.0.7\n"
+                        + recipes.vendors("acme") + recipes.sets("s acme"))
+    daemon.profile("acme", recipes.profile({"name": NAMES}))
+    daemon.start()
+    becomes(lambda: all_are_there(lab), "all names", 30)
+    becomes(lambda: len(dns.questions()) == QUESTIONS, "both families", 30)
+    assert packets(lab, "meant") == QUESTIONS and packets(lab, "other") == 0
     dns.close()
