@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What users of other software for this job suffered from, as far as resolving is concerned: each
-complaint in their trackers has a test here that names it, or is in ELSEWHERE."""
+complaint has a test here that says what it was, or is in ELSEWHERE."""
 import ast
 import os
 
@@ -15,7 +15,8 @@ A, B = "a.example.com", "b.example.com"
 ELSEWHERE = {
     # What was resolved leaves while the resolver is away.
     "pfSense filterdns purges on failure": "test_router.test_outage_of_the_resolver_changes_nothing",
-    "anthropics/claude-code#91327": "test_router.test_two_names_share_an_element",
+    "two names with one address: the second add failed the start":
+        "test_router.test_two_names_share_an_element",
     "antrea#6229": "test_time.test_the_default_linger_is_the_largest_ttl_between_a_minute_and_an_hour",
     "NethServer/nethsecurity#880":
         "test_fuse.test_elements_are_renewed_while_the_daemon_lives_and_gone_after_it",
@@ -76,7 +77,7 @@ def test_a_name_that_never_resolves_is_shown(begin):
 
 @pytest.mark.parametrize("kind", ["nx", "servfail", "silent", "garbage"])
 def test_a_name_in_trouble_keeps_no_other_from_its_set(begin, kind):
-    """anthropics/claude-code#55623: one NXDOMAIN aborted all."""
+    """One NXDOMAIN aborted all of a start script."""
     lab, dns, daemon = begin(B, A)
     dns.set(B, kind)
     daemon.start()
