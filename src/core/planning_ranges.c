@@ -20,8 +20,10 @@ struct sweep {
 	struct pieces released;            /* what was let go, and not committed yet */
 	struct pieces kept;                /* wanted by nobody, but it waits for DNS to speak */
 	size_t kept_at;
-	/* Where the walks along the stretch are; NULL: at its end. */
-	const struct range *cover, *ours, *others;
+	/* Where the walks along the stretch are; false, NULL: at its end. */
+	struct wanted_piece piece;
+	bool has_piece;
+	const struct range *ours, *others;
 };
 
 static void put_piece(struct pieces *p, const struct element_key *key)
@@ -59,10 +61,20 @@ static void take_released(struct pieces *p, const struct wanted *w, const struct
 
 /* --- walks along the stretch --- */
 
+static bool is_inside(const struct sweep *s, const struct element_key *key)
+{
+	return !s->stretch || range_place(key, s->stretch) == 0;
+}
+
 static const struct range *next(const struct sweep *s, const struct range *at)
 {
 	at = ranges_next(at);
-	return at && s->stretch && range_place(range_key(at), s->stretch) != 0 ? NULL : at;
+	return at && is_inside(s, range_key(at)) ? at : NULL;
+}
+
+static void next_piece(struct sweep *s)
+{
+	s->has_piece = wanted_next_piece(s->in->wanted, &s->piece) && is_inside(s, s->piece.key);
 }
 
 static const struct range *skip_to(const struct sweep *s, const struct range *at,
@@ -81,9 +93,9 @@ static bool is_ours(const struct sweep *s, const struct live_element *e)
 /* Is all of it wanted? */
 static bool is_wanted(const struct sweep *s, const struct element_key *key)
 {
-	const struct range *r = ranges_overlapping(&s->in->wanted->cover, key);
+	struct wanted_piece p;
 
-	return r && range_holds(range_key(r), key);
+	return wanted_piece_over(s->in->wanted, key, &p) && range_holds(p.key, key);
 }
 
 static bool is_removed(const struct sweep *s, const struct live_element *e)
@@ -132,7 +144,7 @@ static bool next_source(struct sweep *s, struct element_key *ret)
 	bool has = false;
 
 	for (;;) {
-		const struct element_key *wanted = s->cover ? range_key(s->cover) : NULL;
+		const struct element_key *wanted = s->has_piece ? s->piece.key : NULL;
 		const struct element_key *kept =
 			s->kept_at < s->kept.count ? &s->kept.items[s->kept_at] : NULL;
 		bool is_kept = kept && (!wanted || element_key_cmp(kept, wanted) < 0);
@@ -147,7 +159,7 @@ static bool next_source(struct sweep *s, struct element_key *ret)
 		if (is_kept)
 			s->kept_at++;
 		else
-			s->cover = next(s, s->cover);
+			next_piece(s);
 	}
 }
 
@@ -187,15 +199,14 @@ static void take_source(struct sweep *s, const struct element_key *source)
 	take_piece(s, &left);
 }
 
-/* `cover` and `first`: what is wanted and what stands there, from the beginning of the stretch on.
- */
-static void plan_stretch(struct sweep *s, const struct element_key *stretch,
-	const struct range *cover, const struct range *first)
+/* The sweep's piece, and `first`: what is wanted and what stands there, from the beginning of the
+ * stretch on. */
+static void plan_stretch(
+	struct sweep *s, const struct element_key *stretch, const struct range *first)
 {
 	struct element_key source = {0};
 
 	s->stretch = stretch;
-	s->cover = cover;
 	collect_kept(s, first);
 	s->ours = skip_to(s, first, is_ours);
 	s->others = skip_to(s, first, is_others);
@@ -211,13 +222,26 @@ static void plan_stretch(struct sweep *s, const struct element_key *stretch,
 	}
 }
 
-/* True: it became larger. `ret_first`: the first range in it. */
-static bool stretch_over(
-	struct element_key *stretch, const struct ranges *ranges, const struct range **ret_first)
+/* Both return true when the stretch became larger, and say what comes first in it. */
+static bool stretch_over_wanted(struct element_key *stretch, struct sweep *s)
+{
+	struct element_key before = *stretch;
+	struct wanted_piece p;
+
+	s->has_piece = wanted_piece_over(s->in->wanted, stretch, &s->piece);
+	p = s->piece;
+	for (bool more = s->has_piece; more && range_place(p.key, stretch) == 0;
+		more = wanted_next_piece(s->in->wanted, &p))
+		range_join(stretch, p.key);
+	return !element_key_eq(&before, stretch);
+}
+
+static bool stretch_over_live(
+	struct element_key *stretch, const struct ranges *live, const struct range **ret_first)
 {
 	struct element_key before = *stretch;
 
-	*ret_first = ranges_overlapping(ranges, stretch);
+	*ret_first = ranges_overlapping(live, stretch);
 	for (const struct range *r = *ret_first; r && range_place(range_key(r), stretch) == 0;
 		r = ranges_next(r))
 		range_join(stretch, range_key(r));
@@ -240,7 +264,8 @@ void planning_ranges(struct planning_part *t, bool whole)
 	if (!t->in->delete_unowned)
 		take_released(&s.released, w, t->in->kind);
 	if (whole) {
-		plan_stretch(&s, NULL, ranges_first(&w->cover), ranges_first(&t->in->live->order));
+		s.has_piece = wanted_first_piece(w, &s.piece);
+		plan_stretch(&s, NULL, ranges_first(&t->in->live->order));
 		sweep_done(&s);
 		return;
 	}
@@ -253,17 +278,17 @@ void planning_ranges(struct planning_part *t, bool whole)
 	if (count)
 		qsort(keys, count, sizeof(*keys), element_key_order);
 	for (size_t i = 0; i < count;) {
-		const struct range *cover, *first;
+		const struct range *first;
 		bool more = true;
 		for (stretch = keys[i++]; more;) {
-			more = stretch_over(&stretch, &w->cover, &cover);
-			more |= stretch_over(&stretch, &t->in->live->order, &first);
+			more = stretch_over_wanted(&stretch, &s);
+			more |= stretch_over_live(&stretch, &t->in->live->order, &first);
 			for (; i < count && range_place(&keys[i], &stretch) == 0; i++) {
 				range_join(&stretch, &keys[i]);
 				more = true;
 			}
 		}
-		plan_stretch(&s, &stretch, cover, first);
+		plan_stretch(&s, &stretch, first);
 	}
 	sweep_done(&s);
 }

@@ -14,7 +14,7 @@ struct range {
 	/* The beginning of the key as a number, beside the links: a walk through the tree costs
 	 * what it touches in memory. Of IPv4 it is the whole key. */
 	uint64_t weight;
-	struct element_key key;
+	const struct element_key *key;
 	void *item;
 };
 
@@ -22,7 +22,7 @@ static void set_key(struct range *range, const struct element_key *key)
 {
 	uint64_t weight;
 
-	range->key = *key;
+	range->key = key;
 	memcpy(&weight, key->bytes, sizeof(weight));
 	range->weight = be64toh(weight);
 }
@@ -31,9 +31,9 @@ static int compare(const struct range *a, const struct range *b)
 {
 	if (a->weight != b->weight)
 		return a->weight < b->weight ? -1 : 1;
-	if (a->key.len == sizeof(a->weight))
+	if (a->key->len == sizeof(a->weight))
 		return 0;
-	return element_key_cmp(&a->key, &b->key);
+	return element_key_cmp(a->key, b->key);
 }
 
 /* The header uses it and, on Linux, does not define it. */
@@ -59,24 +59,28 @@ static const uint8_t *last_of(const struct element_key *key)
 
 /* --- the tree --- */
 
-void ranges_put(struct ranges *r, const struct element_key *key, void *item)
+void *ranges_put(struct ranges *r, const struct element_key *key, void *item)
 {
 	struct range_tree t = tree_of(r);
 	struct range *range = xcalloc(1, sizeof(*range));
+	void *replaced = NULL;
 
 	set_key(range, key);
 	range->item = item;
 	struct range *old = RB_INSERT(range_tree, &t, range);
 	if (old) {
+		replaced = old->item;
+		old->key = key;
 		old->item = item;
 		free(range);
 	} else {
 		r->count++;
 	}
 	r->root = t.rbh_root;
+	return replaced;
 }
 
-void ranges_remove(struct ranges *r, const struct element_key *key)
+void *ranges_remove(struct ranges *r, const struct element_key *key)
 {
 	struct range_tree t = tree_of(r);
 	struct range wanted;
@@ -84,11 +88,13 @@ void ranges_remove(struct ranges *r, const struct element_key *key)
 	set_key(&wanted, key);
 	struct range *range = RB_FIND(range_tree, &t, &wanted);
 	if (!range)
-		return;
+		return NULL;
+	void *item = range->item;
 	RB_REMOVE(range_tree, &t, range);
 	free(range);
 	r->count--;
 	r->root = t.rbh_root;
+	return item;
 }
 
 void ranges_done(struct ranges *r)
@@ -138,14 +144,14 @@ const struct range *ranges_overlapping(const struct ranges *r, const struct elem
 	set_key(&behind, &last);
 	struct range *next = RB_NFIND(range_tree, &t, &behind);
 	struct range *before = next ? RB_PREV(range_tree, &t, next) : RB_MAX(range_tree, &t);
-	if (before && range_place(&before->key, span) == 0)
+	if (before && range_place(before->key, span) == 0)
 		return before;
-	return next && range_place(&next->key, span) == 0 ? next : NULL;
+	return next && range_place(next->key, span) == 0 ? next : NULL;
 }
 
 const struct element_key *range_key(const struct range *range)
 {
-	return &range->key;
+	return range->key;
 }
 
 void *range_item(const struct range *range)

@@ -16,10 +16,12 @@ struct ranges {
 };
 #define RANGES_NULL ((struct ranges){0})
 
-/* Keys are copied. One that is there already gets the new item. */
-void ranges_put(struct ranges *r, const struct element_key *key, void *item);
-/* No error when it is not there. */
-void ranges_remove(struct ranges *r, const struct element_key *key);
+/* Keys are borrowed: they must live as long as their entry, usually inside the item. One that is
+ * there already gets the new key and item; the old item is returned, or NULL. */
+void *ranges_put(struct ranges *r, const struct element_key *key, void *item);
+/* Returns the item that was removed, or NULL. */
+void *ranges_remove(struct ranges *r, const struct element_key *key);
+/* Items are not touched. */
 void ranges_done(struct ranges *r);
 
 /* By where they begin, shorter ones first; NULL: no more. A range is valid until it is removed. */

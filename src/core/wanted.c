@@ -75,53 +75,140 @@ void wanted_set_kind(struct wanted *w, const struct set_kind *kind)
 
 /* --- the union of ranges --- */
 
-static void cover_put(struct wanted *w, const struct element_key *key)
+/* What begins at `r`, which nothing before it reaches. */
+static bool piece_at(const struct wanted *w, const struct range *r, struct wanted_piece *ret)
 {
-	struct element_key piece = *key;
-	const struct range *r;
+	const struct range *joined;
 
-	for (;;) {
-		struct element_key reach = w->joins ? range_widen(&piece) : piece;
-		r = ranges_overlapping(&w->cover, &reach);
-		if (!r)
-			break;
-		if (range_holds(range_key(r), &piece))
-			return;
-		struct element_key old = *range_key(r);
-		range_join(&piece, &old);
-		ranges_remove(&w->cover, &old);
+	if (!r)
+		return false;
+	joined = w->joined.count ? ranges_overlapping(&w->joined, range_key(r)) : NULL;
+	*ret = (struct wanted_piece){
+		.key = range_key(joined ? joined : r), .alone = joined ? NULL : r};
+	return true;
+}
+
+bool wanted_first_piece(const struct wanted *w, struct wanted_piece *ret)
+{
+	return piece_at(w, ranges_first(&w->order), ret);
+}
+
+bool wanted_piece_over(
+	const struct wanted *w, const struct element_key *span, struct wanted_piece *ret)
+{
+	const struct range *joined = w->joined.count ? ranges_overlapping(&w->joined, span) : NULL;
+	/* Wants overlap each other only within one that is joined, and that begins no later. */
+	const struct range *alone = ranges_overlapping(&w->order, span);
+
+	if (joined && (!alone || element_key_cmp(range_key(joined), range_key(alone)) < 0 ||
+			      range_holds(range_key(joined), range_key(alone))))
+		alone = NULL;
+	if (!joined && !alone)
+		return false;
+	*ret = (struct wanted_piece){.key = range_key(alone ? alone : joined), .alone = alone};
+	return true;
+}
+
+bool wanted_next_piece(const struct wanted *w, struct wanted_piece *piece)
+{
+	struct element_key start, behind;
+
+	if (piece->alone)
+		return piece_at(w, ranges_next(piece->alone), piece);
+	if (!range_to_ends(piece->key, &start, &behind))
+		return false;
+	start = *piece->key;
+	memcpy(start.bytes, behind.bytes, behind.len);
+	return piece_at(w, ranges_from(&w->order, &start), piece);
+}
+
+static struct element_key reach_of(const struct wanted *w, const struct element_key *key)
+{
+	return w->joins ? range_widen(key) : *key;
+}
+
+static void put_joined(struct wanted *w, const struct element_key *key)
+{
+	struct element_key *copy = xmemdup(key, sizeof(*key));
+
+	ranges_put(&w->joined, copy, copy);
+}
+
+static void remove_joined(struct wanted *w, const struct element_key *key)
+{
+	free(ranges_remove(&w->joined, key));
+}
+
+/* The key is about to come; two pieces that it reaches become one through it alone. */
+static void join(struct wanted *w, const struct element_key *key)
+{
+	struct element_key reach = reach_of(w, key), whole = *key;
+	struct wanted_piece piece, at;
+	bool more = wanted_piece_over(w, &reach, &at);
+
+	if (!more || (!at.alone && range_holds(at.key, key)))
+		return;
+	while (more && range_place(at.key, &reach) == 0) {
+		piece = at;
+		more = wanted_next_piece(w, &at);
+		range_join(&whole, piece.key);
+		if (!piece.alone)
+			remove_joined(w, piece.key);
 	}
-	ranges_put(&w->cover, &piece, NULL);
+	put_joined(w, &whole);
 }
 
 static void order_put(struct wanted *w, struct want *want)
 {
 	if (!w->ranged)
 		return;
+	join(w, &want->key);
 	ranges_put(&w->order, &want->key, want);
-	cover_put(w, &want->key);
 }
 
-/* Only the piece that it was in can change: made anew from what begins in there. */
+/* What is left in a piece that was joined: made anew from what begins in there. */
+static void join_again(struct wanted *w, const struct element_key *piece)
+{
+	const struct range *r = ranges_from(&w->order, piece);
+
+	while (r && range_place(range_key(r), piece) == 0) {
+		struct element_key whole = *range_key(r), reach = reach_of(w, &whole);
+		bool several = false;
+		for (r = ranges_next(r); r && range_place(range_key(r), &reach) == 0;
+			r = ranges_next(r)) {
+			several = true;
+			range_join(&whole, range_key(r));
+			reach = reach_of(w, &whole);
+		}
+		if (several)
+			put_joined(w, &whole);
+	}
+}
+
 static void order_remove(struct wanted *w, const struct element_key *key)
 {
+	const struct range *r;
+
 	if (!w->ranged)
 		return;
 	ranges_remove(&w->order, key);
-	struct element_key piece = *range_key(ranges_overlapping(&w->cover, key));
-	ranges_remove(&w->cover, &piece);
-	for (const struct range *r = ranges_from(&w->order, &piece);
-		r && range_place(range_key(r), &piece) == 0; r = ranges_next(r))
-		cover_put(w, range_key(r));
+	r = w->joined.count ? ranges_overlapping(&w->joined, key) : NULL;
+	if (!r)
+		return;
+	struct element_key piece = *range_key(r);
+	remove_joined(w, &piece);
+	join_again(w, &piece);
 }
 
 void wanted_each_in(const struct wanted *w, const struct element_key *span,
 	void (*fn)(const struct want *want, void *userdata), void *userdata)
 {
-	for (const struct range *piece = ranges_overlapping(&w->cover, span);
-		piece && range_place(range_key(piece), span) == 0; piece = ranges_next(piece))
-		for (const struct range *r = ranges_from(&w->order, range_key(piece));
-			r && range_place(range_key(r), range_key(piece)) == 0 &&
+	struct wanted_piece p;
+
+	for (bool more = wanted_piece_over(w, span, &p); more && range_place(p.key, span) == 0;
+		more = wanted_next_piece(w, &p))
+		for (const struct range *r = ranges_from(&w->order, p.key);
+			r && range_place(range_key(r), p.key) == 0 &&
 			range_place(range_key(r), span) <= 0;
 			r = ranges_next(r))
 			if (range_place(range_key(r), span) == 0)
@@ -191,7 +278,14 @@ const struct want *wanted_next(const struct wanted *w, size_t *at)
 
 size_t wanted_count(const struct wanted *w)
 {
-	return w->ranged ? w->cover.count : w->count;
+	struct wanted_piece p;
+	size_t count = 0;
+
+	if (!w->joined.count)
+		return w->count;
+	for (bool more = wanted_first_piece(w, &p); more; more = wanted_next_piece(w, &p))
+		count++;
+	return count;
 }
 
 void wanted_mark_dirty(struct wanted *w, const struct element_key *key, struct owner *cause,
@@ -239,16 +333,18 @@ void wanted_forget_owner(struct wanted *w, const struct owner *o)
 
 void wanted_done(struct wanted *w)
 {
+	const struct range *r;
 	struct want *want;
 
+	ranges_done(&w->order);
+	while ((r = ranges_first(&w->joined)))
+		remove_joined(w, range_key(r));
 	for (size_t at = 0; (want = map_next(&w->wants, &at));) {
 		if (want->capacity)
 			free(want->owners);
 		free(want);
 	}
 	map_done(&w->wants);
-	ranges_done(&w->order);
-	ranges_done(&w->cover);
 	free(w->dirty);
 	*w = WANTED_NULL;
 }

@@ -51,12 +51,20 @@ struct wanted {
 	size_t count;            /* of wants with owners */
 	struct dirty_key *dirty; /* each key at most once, with the latest cause */
 	size_t dirty_count, dirty_capacity;
-	bool ranged;         /* keys are ranges of addresses */
-	bool joins;          /* and those that touch become one */
-	struct ranges order; /* ranged: the wants with owners */
-	struct ranges cover; /* ranged: their union, in pieces */
+	bool ranged; /* keys are ranges of addresses */
+	bool joins;  /* and those that touch become one */
+	/* Ranged: the wants with owners; and the pieces of their union that are made of more than
+	 * one of them (each is its own key), which are few. All other wants are pieces by
+	 * themselves. */
+	struct ranges order, joined;
 };
 #define WANTED_NULL ((struct wanted){0})
+
+/* A piece of the union of ranges. Valid until the next change. */
+struct wanted_piece {
+	const struct element_key *key;
+	const struct range *alone; /* of wanted.order; NULL: several wants make it */
+};
 
 /* Before the first key is held: what keys are like. */
 void wanted_set_kind(struct wanted *w, const struct set_kind *kind);
@@ -72,8 +80,14 @@ void wanted_note_missing(struct wanted *w, const struct element_key *key, uint64
 /* NULL when nobody wants it. */
 const struct want *wanted_find(const struct wanted *w, const struct element_key *key);
 const struct want *wanted_next(const struct wanted *w, size_t *at);
-/* How many elements that takes. */
+/* How many elements that takes. Costs a walk where ranges of addresses overlap. */
 size_t wanted_count(const struct wanted *w);
+/* Ranges of addresses: the pieces of their union, in order. False: no (more) piece. */
+bool wanted_first_piece(const struct wanted *w, struct wanted_piece *ret);
+bool wanted_next_piece(const struct wanted *w, struct wanted_piece *piece);
+/* The first one that shares an address with `span`. */
+bool wanted_piece_over(
+	const struct wanted *w, const struct element_key *span, struct wanted_piece *ret);
 /* Ranges of addresses: calls `fn` for each want that overlaps the span. */
 void wanted_each_in(const struct wanted *w, const struct element_key *span,
 	void (*fn)(const struct want *want, void *userdata), void *userdata);

@@ -43,7 +43,8 @@ static bool mark_wants(struct world_set *set, const struct element_key *key)
 	const struct want *want = wanted_find(&set->wanted, key);
 
 	if (set->wanted.ranged) {
-		if (!ranges_overlapping(&set->wanted.cover, key))
+		struct wanted_piece piece;
+		if (!wanted_piece_over(&set->wanted, key, &piece))
 			return false;
 		wanted_each_in(&set->wanted, key, mark_want, set);
 		return true;

@@ -161,7 +161,8 @@ static inline bool mark_wants(const struct element_key *key)
 	const struct want *want = wanted_find(&d.wanted, key);
 
 	if (d.wanted.ranged) {
-		if (!ranges_overlapping(&d.wanted.cover, key))
+		struct wanted_piece piece;
+		if (!wanted_piece_over(&d.wanted, key, &piece))
 			return false;
 		wanted_each_in(&d.wanted, key, mark_want, NULL);
 		return true;

@@ -40,24 +40,22 @@ static const char *all(const struct ranges *r)
 	return text;
 }
 
-static void put(struct ranges *r, const char *text)
+/* Of a key that stays. */
+static void put(struct ranges *r, struct element_key *k, const char *text)
 {
-	struct element_key k = key(text);
-
-	ranges_put(r, &k, NULL);
+	*k = key(text);
+	CHECK(!ranges_put(r, k, k));
 }
 
 static void ranges_come_by_where_they_begin_and_shorter_ones_first(void)
 {
+	static const char *const texts[] = {"10.0.0.9", "10.0.0.0/24", "9.255.255.0/24", "10.0.0.0",
+		"10.0.0.0/30", "0.0.0.0-255.255.255.255", "255.255.255.255"};
+	struct element_key keys[ARRAY_LEN(texts)];
 	struct ranges r = RANGES_NULL;
 
-	put(&r, "10.0.0.9");
-	put(&r, "10.0.0.0/24");
-	put(&r, "9.255.255.0/24");
-	put(&r, "10.0.0.0");
-	put(&r, "10.0.0.0/30");
-	put(&r, "0.0.0.0-255.255.255.255");
-	put(&r, "255.255.255.255");
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		put(&r, &keys[i], texts[i]);
 	CHECK_STR(all(&r), "0.0.0.0/0 9.255.255.0/24 10.0.0.0 10.0.0.0/30 10.0.0.0/24 10.0.0.9 "
 			   "255.255.255.255");
 	CHECK_INT(r.count, 7);
@@ -66,30 +64,31 @@ static void ranges_come_by_where_they_begin_and_shorter_ones_first(void)
 	CHECK(!ranges_first(&r));
 }
 
-static void range_put_twice_has_the_new_item(void)
+static void range_put_twice_has_the_new_key_and_item(void)
 {
 	struct ranges r = RANGES_NULL;
-	struct element_key k = key("10.0.0.0/24");
+	struct element_key k = key("10.0.0.0/24"), same = k;
 	int old, new;
 
-	ranges_put(&r, &k, &old);
+	CHECK(!ranges_put(&r, &k, &old));
 	CHECK(range_item(ranges_first(&r)) == &old);
-	ranges_put(&r, &k, &new);
+	CHECK(ranges_put(&r, &same, &new) == &old);
 	CHECK_INT(r.count, 1);
 	CHECK(range_item(ranges_first(&r)) == &new);
+	CHECK(range_key(ranges_first(&r)) == &same);
 	ranges_done(&r);
 }
 
 static void removing_what_is_not_there_is_nothing(void)
 {
 	struct ranges r = RANGES_NULL;
-	struct element_key other = key("10.0.0.0/25"), k = key("10.0.0.0/24");
+	struct element_key other = key("10.0.0.0/25"), k = key("10.0.0.0/24"), kept;
 
-	ranges_remove(&r, &k);
-	put(&r, "10.0.0.0/24");
-	ranges_remove(&r, &other);
+	CHECK(!ranges_remove(&r, &k));
+	put(&r, &kept, "10.0.0.0/24");
+	CHECK(!ranges_remove(&r, &other));
 	CHECK_STR(all(&r), "10.0.0.0/24");
-	ranges_remove(&r, &k);
+	CHECK(ranges_remove(&r, &k) == &kept);
 	CHECK_INT(r.count, 0);
 	CHECK(!ranges_first(&r));
 	ranges_done(&r);
@@ -306,19 +305,23 @@ static bool overlaps(unsigned first, unsigned last, unsigned span_first, unsigne
 
 static void walk_randomly(const struct space *s, bool may_overlap)
 {
+	static struct element_key keys[SPACE][SPACE];
 	static char names[SPACE * SPACE];
 	struct ranges r = RANGES_NULL;
 
 	memset(items, 0, sizeof(items));
 	for (unsigned step = 0; step < 3000; step++) {
 		struct element_key k = space_random(s), span = space_random(s);
-		void **item = &items[space_first(s, &k)][space_last(s, &k)];
+		unsigned first = space_first(s, &k), last = space_last(s, &k);
+		void **item = &items[first][last];
 		if (random_below(3) == 0) {
-			ranges_remove(&r, &k);
+			CHECK(ranges_remove(&r, &k) == *item);
 			*item = NULL;
 		} else if (may_overlap || *item || !first_item(s, &k, overlaps)) {
+			void *old = *item;
 			*item = &names[random_below(SPACE * SPACE)];
-			ranges_put(&r, &k, *item);
+			keys[first][last] = k;
+			CHECK(ranges_put(&r, &keys[first][last], *item) == old);
 		}
 		const struct range *found = ranges_from(&r, &span);
 		CHECK((found ? range_item(found) : NULL) == first_item(s, &span, begins_there));
@@ -349,7 +352,7 @@ int main(void)
 {
 	random_begin(11);
 	TAP_RUN(ranges_come_by_where_they_begin_and_shorter_ones_first);
-	TAP_RUN(range_put_twice_has_the_new_item);
+	TAP_RUN(range_put_twice_has_the_new_key_and_item);
 	TAP_RUN(removing_what_is_not_there_is_nothing);
 	TAP_RUN(touching_ranges_do_not_overlap);
 	TAP_RUN(widening_stops_where_the_addresses_end);
