@@ -11,7 +11,7 @@ enum { NAME_TEXT_MAX = 253, LABEL_MAX = 63, IDENTIFIER_MAX = 31 };
  * labels (a name is absolute, there is no search list); not a number like 10.0.0.300. `ret` (room
  * for NAME_TEXT_MAX + 1) gets it in lower case without the dot. NULL: fine; else why not. */
 const char *name_normalize(const char *text, char *ret);
-/* "*.example.com": `ret` gets "*.example.com" normalized. */
+/* "*.example.com": `ret` gets "*.example.com" normalized. What is behind "*." has two labels. */
 const char *name_normalize_wildcard(const char *text, char *ret);
 
 /* Vendors, endpoints, sets, roles, regions, variables: [a-z][a-z0-9_-]{0,30}. */

@@ -21,7 +21,7 @@ static bool is_digit(char c)
 }
 
 /* `max` leaves room for what the caller puts before the name. */
-static const char *normalize(const char *text, char *ret, size_t max)
+static const char *normalize(const char *text, char *ret, size_t max, const char *one_label)
 {
 	size_t len = strlen(text);
 	size_t labels = 0, label_start = 0;
@@ -63,7 +63,7 @@ static const char *normalize(const char *text, char *ret, size_t max)
 	if (only_digits)
 		return "ends in a number: neither a name nor an address";
 	if (labels < 2)
-		return "has one label only: names are whole, no search list is used";
+		return one_label;
 	for (size_t i = 0; i < len; i++)
 		ret[i] = is_upper(text[i]) ? (char)(text[i] - 'A' + 'a') : text[i];
 	ret[len] = '\0';
@@ -72,14 +72,16 @@ static const char *normalize(const char *text, char *ret, size_t max)
 
 const char *name_normalize(const char *text, char *ret)
 {
-	return normalize(text, ret, NAME_TEXT_MAX);
+	return normalize(text, ret, NAME_TEXT_MAX,
+		"has one label only: names are whole, no search list is used");
 }
 
 const char *name_normalize_wildcard(const char *text, char *ret)
 {
 	if (text[0] != '*' || text[1] != '.')
 		return "is no wildcard: these begin with \"*.\"";
-	const char *why = normalize(text + 2, ret + 2, NAME_TEXT_MAX - 2);
+	const char *why = normalize(text + 2, ret + 2, NAME_TEXT_MAX - 2,
+		"is a wildcard over a whole top-level domain, which is never taken");
 	if (why)
 		return why;
 	ret[0] = '*';
