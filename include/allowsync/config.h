@@ -62,6 +62,8 @@ struct config_vendor {
 	/* Addresses that its names may have though they are for special purposes; settled. */
 	struct addr_range *allow_private;
 	size_t allow_private_count, allow_private_capacity;
+	/* Wildcards over what many share that its endpoints may have: "*.amazonaws.com". */
+	struct strings allow_shared;
 	struct config_endpoint *endpoints; /* the chosen ones */
 	size_t endpoint_count, endpoint_capacity;
 };
@@ -124,6 +126,7 @@ enum {
 	CONFIG_IN_FLIGHT_MAX = 64,
 	CONFIG_RATE_MAX = 100000,
 	CONFIG_NAMES_MAX = 100000,
+	CONFIG_ALLOW_SHARED_MAX = 100,
 	CONFIG_VENDORS_MAX = 1000,
 	CONFIG_SETS_MAX = 1000,
 	CONFIG_MANAGED_SETS_MAX = 10000,

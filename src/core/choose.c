@@ -197,6 +197,8 @@ static void add_name(struct filling *f, const char *text, struct source at)
 	}
 	if (map_get(&f->seen, name, strlen(name)))
 		return;
+	if (wildcard)
+		config_check_wildcard(f->choice->b, f->choice->vendor, e->endpoint, name, at);
 	struct strings *to = wildcard ? &e->wildcards : &e->names;
 	strings_add(to, name);
 	char *copy = to->items[to->count - 1];

@@ -54,6 +54,7 @@ static void vendor_done(struct config_vendor *v)
 	}
 	free(v->endpoints);
 	free(v->allow_private);
+	strings_done(&v->allow_shared);
 	free(v->name);
 	profile_free(v->profile);
 }

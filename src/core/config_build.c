@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The configuration from its entries: the grammar of the main file, and the vendors. The parts are
- * in config_resolver.c, config_bounds.c, choose.c, config_sets.c, config_mark.c and
- * config_undone.c. */
+ * in config_resolver.c, config_bounds.c, choose.c, config_wildcards.c,
+ * config_sets.c, config_mark.c and config_undone.c. */
 #include "core/config_build.h"
 
 #include "base/strbuf.h"
@@ -35,6 +35,7 @@ static const struct key_def vendor_keys[] = {
 	{"endpoint", KEY_LIST},
 	{"deny", KEY_LIST},
 	{"allow-private", KEY_LIST},
+	{"allow-shared", KEY_LIST},
 	{"refresh-min", KEY_SCALAR},
 	{"refresh-max", KEY_SCALAR},
 	{"linger", KEY_SCALAR},
@@ -178,6 +179,7 @@ static void build_vendor(struct vendor_builder *vb, const struct section *s)
 		BUILD_ERROR(b, deny->items[0].at, s, "deny", "is not carried out by this version");
 	value_ranges(s, "allow-private", b->diags, &v.allow_private, &v.allow_private_count,
 		&v.allow_private_capacity);
+	config_build_allow_shared(b, &v, s);
 	v.profile = profile_of(vb, s);
 	if (v.profile && vb->names <= CONFIG_NAMES_MAX)
 		config_choose(b, &v, s);
@@ -240,10 +242,13 @@ static void look_back(struct config_builder *b)
 {
 	for (size_t i = 0; i < b->sections.count; i++) {
 		const struct section *s = &b->sections.items[i];
-		if (str_eq(s->def->kind, "vendor"))
-			config_undone_vendor(b, config_vendor_find(b->config, s->name), s);
-		else if (str_eq(s->def->kind, "mark"))
+		if (str_eq(s->def->kind, "vendor")) {
+			const struct config_vendor *v = config_vendor_find(b->config, s->name);
+			config_undone_vendor(b, v, s);
+			config_look_at_wildcards(b, v, s);
+		} else if (str_eq(s->def->kind, "mark")) {
 			config_look_at_mark(b, s);
+		}
 	}
 	config_add_managed_sets(b);
 	config_look_at_effect(b);
@@ -251,10 +256,10 @@ static void look_back(struct config_builder *b)
 
 struct config *config_build(const struct reader_file *files, size_t count,
 	config_profile_fn get_profile, void *userdata, const struct strings *profile_names,
-	struct diag_list *diags)
+	config_suffix_fn public_suffix, struct diag_list *diags)
 {
 	struct config *c = xcalloc(1, sizeof(*c));
-	struct config_builder b = {.config = c, .diags = diags};
+	struct config_builder b = {.config = c, .diags = diags, .public_suffix = public_suffix};
 	struct vendor_builder vb = {&b, get_profile, userdata, profile_names, .general_ok = true};
 	size_t errors = diags->errors;
 

@@ -1,12 +1,13 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the builder of the configuration is made of. Only config_build.c and its parts use it. */
-#include "allowsync/config.h"
+#include "core/config_build.h"
 #include "core/sections.h"
 
 struct config_builder {
 	struct config *config;
 	struct sections sections;
+	config_suffix_fn public_suffix;
 	struct diag_list *diags;
 };
 
@@ -37,6 +38,16 @@ void config_settle_bounds(struct config_builder *b, const struct section *s,
 
 /* choose.c: the endpoints that the section asks for, expanded. */
 void config_choose(struct config_builder *b, struct config_vendor *v, const struct section *s);
+
+/* config_wildcards.c: those over what many share */
+void config_build_allow_shared(
+	struct config_builder *b, struct config_vendor *v, const struct section *s);
+/* An error, unless the vendor allows it. `wildcard`: normalized, from that line of the profile. */
+void config_check_wildcard(struct config_builder *b, const struct config_vendor *v,
+	const struct endpoint *e, const char *wildcard, struct source at);
+/* Warnings on those that no vendor has chosen, and on what allows none. */
+void config_look_at_wildcards(
+	struct config_builder *b, const struct config_vendor *v, const struct section *s);
 
 /* config_sets.c */
 void config_build_set(struct config_builder *b, const struct section *s);

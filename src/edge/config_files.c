@@ -8,6 +8,7 @@
 #include "core/config_build.h"
 #include "core/profile_build.h"
 #include "core/reader.h"
+#include "edge/public_suffix.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -425,8 +426,8 @@ void config_load(const char *root, struct diag_list *diags, struct config **ret_
 	read_drop_ins(&l, drop_ins, "allowsyncd.conf.d", diags, &files);
 	list_profiles(&l, &profile_names);
 
-	struct config *c =
-		config_build(files.items, files.count, get_profile, &l, &profile_names, diags);
+	struct config *c = config_build(
+		files.items, files.count, get_profile, &l, &profile_names, public_suffix_of, diags);
 	for (size_t i = 0; i < l.profile_files.count; i++) {
 		VEC_GROW(c->files, c->file_capacity, c->file_count);
 		c->files[c->file_count++] = l.profile_files.items[i];

@@ -6,6 +6,7 @@
 #include "core/profile_build.h"
 #include "core/ruleset.h"
 #include "edge/config_files.h"
+#include "edge/public_suffix.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -25,6 +26,7 @@ static const char acme[] =
 	"[endpoint phone]\nrole = phone\nname = a{1..4}.{region}.example\nallow = tcp/1\n"
 	"[endpoint in]\ndirection = both\naddress = 192.0.2.0/24, any\nallow = udp/1-9\n"
 	"[endpoint site]\nname = {site}.example, *.{site}.example\nallow = tcp/7\n"
+	"[endpoint wild]\nname = *.{site}.amazonaws.com, *.{site}.uk\nallow = tcp/8\ndefault = no\n"
 	"[endpoint hosts]\naddress = {ranges}, {hosts}\nallow = icmp/8\ndefault = no\n";
 
 static struct profile *get_profile(void *userdata, const char *name, struct diag_list *diags)
@@ -54,8 +56,12 @@ static void require_fit(const struct config *c)
 				REQUIRE(!name_normalize(e->names.items[n], name));
 				REQUIRE(str_eq(e->names.items[n], name));
 			}
-			for (size_t n = 0; n < e->wildcards.count; n++)
-				REQUIRE(!name_normalize_wildcard(e->wildcards.items[n], name));
+			for (size_t n = 0; n < e->wildcards.count; n++) {
+				const char *w = e->wildcards.items[n];
+				REQUIRE(!name_normalize_wildcard(w, name));
+				REQUIRE(!str_eq(public_suffix_of(w + 2), w + 2) ||
+					strings_has(&v->allow_shared, w));
+			}
 		}
 	}
 	for (size_t i = 0; i < c->set_count; i++) {
@@ -88,7 +94,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	REQUIRE(diags.count == 0);
 	config_read_text(text, size, "allowsyncd.conf", &diags, &file);
 	REQUIRE(file.damaged == (diags.errors != 0));
-	struct config *c = config_build(&file, 1, get_profile, &profile, NULL, &diags);
+	struct config *c =
+		config_build(&file, 1, get_profile, &profile, NULL, public_suffix_of, &diags);
 	if (!diags.errors) {
 		require_fit(c);
 		require_plain_rules(c);

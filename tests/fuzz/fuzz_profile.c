@@ -5,6 +5,7 @@
 #include "core/config_build.h"
 #include "core/profile_build.h"
 #include "edge/config_files.h"
+#include "edge/public_suffix.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -60,8 +61,11 @@ static void require_fit(const struct config *c)
 			REQUIRE(!name_normalize(e->names.items[n], name));
 			REQUIRE(str_eq(e->names.items[n], name));
 		}
-		for (size_t n = 0; n < e->wildcards.count; n++)
-			REQUIRE(!name_normalize_wildcard(e->wildcards.items[n], name));
+		for (size_t n = 0; n < e->wildcards.count; n++) {
+			const char *w = e->wildcards.items[n];
+			REQUIRE(!name_normalize_wildcard(w, name));
+			REQUIRE(!str_eq(public_suffix_of(w + 2), w + 2));
+		}
 		for (size_t n = 0; n < e->address_count; n++)
 			REQUIRE(addr_cmp(&e->addresses[n].range.first,
 					&e->addresses[n].range.last) <= 0);
@@ -79,7 +83,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct profile *p = profile_build("acme", &file, 1, &diags);
 	if (!diags.errors) {
 		ask_for_all(p, &main_file);
-		struct config *c = config_build(&main_file, 1, get_profile, &fed, NULL, &diags);
+		struct config *c = config_build(
+			&main_file, 1, get_profile, &fed, NULL, public_suffix_of, &diags);
 		/* a text variable can make a name too long, or the names be too many */
 		if (!diags.errors)
 			require_fit(c);

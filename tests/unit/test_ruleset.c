@@ -7,6 +7,7 @@
 #include "core/config_build.h"
 #include "core/profile_build.h"
 #include "core/ruleset.h"
+#include "edge/public_suffix.h"
 #include "nft_lab.h"
 
 #include <dirent.h>
@@ -361,8 +362,8 @@ static char *text_with_hole(const struct hole *h, unsigned byte)
 				     : &c.main_files[c.main_count++],
 			&more, strbuf_text(&name));
 	}
-	struct config *config =
-		config_build(c.main_files, c.main_count, give_profile, &c, NULL, &diags);
+	struct config *config = config_build(
+		c.main_files, c.main_count, give_profile, &c, NULL, public_suffix_of, &diags);
 	if (!diags.errors)
 		text = ruleset_text(config);
 	config_free(config);
