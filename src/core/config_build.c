@@ -139,7 +139,7 @@ static void count_names(
 	bool before = vb->names > CONFIG_NAMES_MAX;
 
 	for (size_t i = 0; i < v->endpoint_count; i++)
-		vb->names += v->endpoints[i].names.count;
+		vb->names += v->endpoints[i].names.count + v->endpoints[i].wildcards.count;
 	if (!before && vb->names > CONFIG_NAMES_MAX)
 		BUILD_ERROR(vb->b, s->at, s, NULL, "more than %d names in all", CONFIG_NAMES_MAX);
 }

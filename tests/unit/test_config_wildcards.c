@@ -268,6 +268,18 @@ static void test_wildcards_over_top_level_domains_have_no_word(void)
 		"domain, which is never taken\n"));
 }
 
+static void test_wildcards_count_among_the_names(void)
+{
+	_cleanup_(strbuf_done) struct strbuf profile = STRBUF_NULL;
+
+	strbuf_append(&profile, "[endpoint a]\nallow = tcp/1\n");
+	for (int i = 0; i < 51; i++)
+		strbuf_appendf(&profile, "name = %sn{1..1000}.d%d.example\n", i % 2 ? "*." : "", i);
+	CHECK_STR(load("[vendor acme]\n[vendor b]\nprofile = acme\n[vendor c]\nprofile = acme\n",
+			  strbuf_text(&profile)),
+		"allowsyncd.conf:2: [vendor b] more than 100000 names in all\n");
+}
+
 int main(void)
 {
 	TAP_RUN(test_a_wildcard_over_a_public_suffix_is_refused);
@@ -282,6 +294,7 @@ int main(void)
 	TAP_RUN(test_a_word_for_nothing_is_a_warning);
 	TAP_RUN(test_an_admins_own_profile_and_add_on_are_judged_alike);
 	TAP_RUN(test_wildcards_over_top_level_domains_have_no_word);
+	TAP_RUN(test_wildcards_count_among_the_names);
 	forget();
 	return tap_done();
 }
