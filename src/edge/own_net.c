@@ -4,6 +4,7 @@
  * reading. */
 #include "edge/own_net.h"
 
+#include "allowsync/profile.h"
 #include "base/mem.h"
 #include "edge/loop.h"
 #include "edge/own_net_found.h"
@@ -16,6 +17,7 @@
 #include <linux/if_addr.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -68,6 +70,7 @@ struct own_net {
 	bool told;
 	struct addr_range *ranges; /* as told */
 	size_t count;
+	struct strings uplinks;
 	bool telling;
 	/* Aligned for message headers. */
 	uint32_t received[RECEIVE_SIZE / sizeof(uint32_t)];
@@ -97,12 +100,49 @@ static void note_change(struct own_net *n)
 	arm(n);
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool same_strings(const struct strings *a, const struct strings *b)
+{
+	for (size_t i = 0; i < a->count && i < b->count; i++)
+		if (strcmp(a->items[i], b->items[i]) != 0)
+			return false;
+	return a->count == b->count;
+}
+
+/* Have they changed? One that is gone by now has no name: its news are on their way. */
+static bool take_uplinks(struct own_net *n)
+{
+	struct strings names = {0};
+	size_t count;
+	uint32_t *indexes = own_net_found_uplinks(&n->found, &count);
+	char name[IF_NAMESIZE];
+
+	for (size_t i = 0; i < count; i++)
+		if (if_indextoname(indexes[i], name))
+			strings_add(&names, name);
+	free(indexes);
+	if (names.count)
+		qsort(names.items, names.count, sizeof(*names.items), by_text);
+	if (!names.count || same_strings(&names, &n->uplinks)) {
+		strings_done(&names);
+		return false;
+	}
+	strings_done(&n->uplinks);
+	n->uplinks = names;
+	return true;
+}
+
 static void tell(struct own_net *n)
 {
 	size_t count;
 	struct addr_range *ranges = own_net_found_ranges(&n->found, &count);
+	bool moved = take_uplinks(n);
 
-	if (n->told && count == n->count &&
+	if (n->told && !moved && count == n->count &&
 		(count == 0 || memcmp(ranges, n->ranges, count * sizeof(*ranges)) == 0)) {
 		free(ranges);
 		return;
@@ -376,6 +416,11 @@ int own_net_new(struct loop *l, own_net_fn fn, void *userdata, struct own_net **
 	return 0;
 }
 
+const struct strings *own_net_uplinks(const struct own_net *n)
+{
+	return &n->uplinks;
+}
+
 uint64_t own_net_lost_count(const struct own_net *n)
 {
 	return n->lost;
@@ -402,6 +447,7 @@ struct own_net *own_net_free(struct own_net *n)
 	loop_timer_free(n->timer);
 	own_net_found_done(&n->found);
 	free(n->ranges);
+	strings_done(&n->uplinks);
 	free(n);
 	return NULL;
 }

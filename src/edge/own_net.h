@@ -15,6 +15,7 @@
 
 struct loop;
 struct own_net;
+struct strings;
 
 enum {
 	OWN_NET_QUIET_MS = 100,     /* changes are looked at when none came for as long, or */
@@ -23,11 +24,14 @@ enum {
 
 /* All of them, each a prefix or a single address, sorted by addr_cmp(), none in another; valid
  * during the call. Called from the loop: once after the start, if there are none as well, and
- * whenever the list has changed. */
+ * whenever the list, or that of own_net_uplinks(), has changed. */
 typedef void (*own_net_fn)(void *userdata, const struct addr_range *ranges, size_t count);
 
 /* Needs no capability. Negative: -errno. */
 int own_net_new(struct loop *l, own_net_fn fn, void *userdata, struct own_net **ret);
+/* The names of the interfaces with a default route, sorted: where the outside is. While there is no
+ * such route, those that had the last one. Valid until the next call back. */
+const struct strings *own_net_uplinks(const struct own_net *n);
 /* How often the kernel's news were lost, and everything was read again. */
 uint64_t own_net_lost_count(const struct own_net *n);
 /* How often everything was read. */

@@ -204,6 +204,27 @@ struct addr_range *own_net_found_ranges(struct own_net_found *f, size_t *ret_cou
 	return ranges;
 }
 
+uint32_t *own_net_found_uplinks(const struct own_net_found *f, size_t *ret_count)
+{
+	size_t count = 0, kept = 0;
+	uint32_t *all = NULL;
+
+	for (size_t family = 0; family < FAMILY_COUNT; family++) {
+		if (!f->default_count[family])
+			continue;
+		all = xreallocarray(all, count + f->default_count[family], sizeof(*all));
+		memcpy(all + count, f->defaults[family], f->default_count[family] * sizeof(*all));
+		count += f->default_count[family];
+	}
+	if (count)
+		qsort(all, count, sizeof(*all), compare_u32);
+	for (size_t i = 0; i < count; i++)
+		if (kept == 0 || all[kept - 1] != all[i])
+			all[kept++] = all[i];
+	*ret_count = kept;
+	return all;
+}
+
 void own_net_found_done(struct own_net_found *f)
 {
 	free(f->addrs);

@@ -30,4 +30,6 @@ void own_net_found_take_addr(struct own_net_found *f, const struct nlmsghdr *h);
 void own_net_found_take_route(struct own_net_found *f, const struct nlmsghdr *h);
 /* As own_net_fn() has them; the caller frees it. NULL when there are none. */
 struct addr_range *own_net_found_ranges(struct own_net_found *f, size_t *ret_count);
+/* The interfaces with a default route, each once; the caller frees it. NULL when there are none. */
+uint32_t *own_net_found_uplinks(const struct own_net_found *f, size_t *ret_count);
 void own_net_found_done(struct own_net_found *f);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* This router's own addresses and networks, as lab_ip(8) makes and takes them in a private network
  * namespace. */
+#include "allowsync/profile.h"
 #include "base/strbuf.h"
 #include "edge/loop.h"
 #include "edge/own_net.h"
@@ -202,6 +203,51 @@ static void test_default_routes_of_every_form_are_seen(void)
 	CHECK(comes(wan));
 }
 
+static const char *uplinks(void)
+{
+	static char text[64];
+	_cleanup_free_ char *all = strings_join(own_net_uplinks(net), " ");
+
+	snprintf(text, sizeof(text), "%s", all);
+	return text;
+}
+
+static bool uplinks_come(const char *names)
+{
+	while (strcmp(uplinks(), names) != 0) {
+		awaited = NULL;
+		awaited_calls = told.calls + 1;
+		run_loop(SOON_MS);
+		if (late) {
+			printf("# \"%s\", not \"%s\"\n", uplinks(), names);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void test_uplinks_are_the_interfaces_with_a_default_route(void)
+{
+	fresh();
+	CHECK_STR(uplinks(), "");
+	CHECK(lab_ip("addr add 192.0.2.5/32 dev wan\naddr add 2001:db8:1::5/128 dev lan nodad\n"));
+	CHECK(comes("192.0.2.5 2001:db8:1::5 "));
+	CHECK_STR(uplinks(), "");
+	/* no range changes by that */
+	CHECK(lab_ip("route add default dev wan scope link\n"));
+	CHECK(uplinks_come("wan"));
+	CHECK(lab_ip("route add default dev lan table 100\nroute add default dev wan metric 9\n"));
+	CHECK(uplinks_come("lan wan"));
+	CHECK(lab_ip("route del default dev wan scope link\nroute del default dev wan metric 9\n"));
+	CHECK(uplinks_come("lan"));
+	/* none: the last one counts, until there is another */
+	CHECK(lab_ip("route del default dev lan table 100\n"));
+	CHECK(stays());
+	CHECK_STR(uplinks(), "lan");
+	CHECK(lab_ip("route add ::/0 dev wan\n"));
+	CHECK(uplinks_come("wan"));
+}
+
 static void test_ipv6_paths_are_seen(void)
 {
 	fresh();
@@ -392,6 +438,7 @@ int main(void)
 	TAP_RUN(test_an_interface_with_a_default_route_has_only_its_address);
 	TAP_RUN(test_the_families_are_judged_apart);
 	TAP_RUN(test_default_routes_of_every_form_are_seen);
+	TAP_RUN(test_uplinks_are_the_interfaces_with_a_default_route);
 	TAP_RUN(test_ipv6_paths_are_seen);
 	TAP_RUN(test_a_default_route_that_goes_with_its_link_is_missed);
 	TAP_RUN(test_a_link_of_two_is_told_with_both_ends);
