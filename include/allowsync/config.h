@@ -47,6 +47,7 @@ struct config_bounds {
 /* What one endpoint of a vendor comes to, after choice and expansion. */
 struct config_endpoint {
 	const struct endpoint *endpoint;
+	bool denied;              /* refused to device groups instead of allowed to anybody */
 	struct strings names;     /* exact, normalized, without duplicates */
 	struct strings wildcards; /* "*.example.com" */
 	struct profile_address *addresses;
@@ -80,6 +81,7 @@ struct config_set {
 	struct source at;
 	struct set_id id;
 	bool managed; /* of the managed table (core/ruleset.h): no [set] says it */
+	bool denies;  /* takes what is denied instead of what is allowed */
 	enum config_content content;
 	struct strings vendors;
 	struct strings endpoints; /* none: all */
@@ -99,6 +101,36 @@ struct config_mark {
 	struct strings towards; /* outgoing interfaces; none: any of them */
 };
 
+/* What a device group may speak of a protocol that every host needs. */
+enum config_reach {
+	CONFIG_REACH_PROFILE,   /* as its vendors' profiles say */
+	CONFIG_REACH_GATEWAY,   /* with this router only */
+	CONFIG_REACH_ADDRESSES, /* with these only */
+	CONFIG_REACH_ANY,       /* with anybody */
+};
+
+enum config_ipv6 { CONFIG_IPV6_LIKE_IPV4, CONFIG_IPV6_REJECT, CONFIG_IPV6_IGNORE };
+
+/* [devices NAME]: hosts that may go towards the outside only to these vendors. A packet is theirs
+ * when of each kind that is named one matches: interface, address, MAC address. */
+struct config_devices {
+	char *name;
+	struct source at;
+	struct strings interfaces;
+	struct addr_range *addresses; /* settled */
+	size_t address_count, address_capacity;
+	struct strings macs;    /* "00:22:4d:01:02:03" */
+	struct strings towards; /* none: [mark]'s; else the interfaces with a default route */
+	struct strings vendors;
+	bool enforce;    /* the rest is rejected; else only reported */
+	bool keep_flows; /* those that stand when that begins go on */
+	enum config_reach dns, ntp;
+	struct addr_range *dns_servers; /* settled */
+	size_t dns_server_count, dns_server_capacity;
+	enum config_ipv6 ipv6;
+	unsigned log_group; /* of NFLOG: who reads it gets what is refused */
+};
+
 /* Something the configuration asks for and this version does not carry out. */
 struct config_undone {
 	struct source at;
@@ -114,6 +146,8 @@ struct config {
 	struct config_set *sets;
 	size_t set_count, set_capacity;
 	struct config_mark mark;
+	struct config_devices *devices; /* the first that a packet belongs to decides */
+	size_t devices_count, devices_capacity;
 	struct config_undone *undone;
 	size_t undone_count, undone_capacity;
 	char **files; /* what was read, as messages name it; sources point into these strings */
@@ -130,6 +164,9 @@ enum {
 	CONFIG_VENDORS_MAX = 1000,
 	CONFIG_SETS_MAX = 1000,
 	CONFIG_MANAGED_SETS_MAX = 10000,
+	CONFIG_DEVICES_MAX = 256,
+	CONFIG_DEVICES_VENDORS_MAX = 10000, /* of all groups together */
+	CONFIG_LOG_GROUP = 4747,
 	CONFIG_FUSE_MIN_S = 10,
 	CONFIG_REFRESH_MIN_S = 5,
 	CONFIG_REFRESH_MAX_S = 3600,
@@ -151,5 +188,7 @@ bool config_set_takes_names(const struct config_set *s);
 bool config_set_takes_range(const struct config_set *s, const struct addr_range *r);
 /* Does any [set] take the vendor? What none takes is for the rules that mark (core/ruleset.h). */
 bool config_has_set_for(const struct config *c, const char *vendor);
+/* Does any [devices] group? Then it is allowed to such groups only. */
+bool config_has_devices_for(const struct config *c, const char *vendor);
 /* Takes NULL; returns NULL. */
 struct config *config_free(struct config *c);

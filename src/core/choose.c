@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which endpoints of its profile a vendor gets, and what their lines come to with the admin's
- * regions and variables. */
+/* Which endpoints of its profile a vendor gets, or denies, and what their lines come to with the
+ * admin's regions and variables. */
 #include "core/config_parts.h"
 
 #include "allowsync/name.h"
@@ -15,10 +15,10 @@ struct choice {
 	const struct section *s;
 	const struct profile *profile;
 	struct config_vendor *vendor;
-	struct strings roles, regions, endpoints; /* as the admin names them */
-	struct strings *values;                   /* of each variable of the profile */
-	bool *faulty;                             /* likewise: one of its values is wrong */
-	struct strings expansion_regions;         /* what {region} means for the endpoint at hand */
+	struct strings roles, regions, endpoints, denied; /* as the admin names them */
+	struct strings *values;                           /* of each variable of the profile */
+	bool *faulty;                                     /* likewise: one of its values is wrong */
+	struct strings expansion_regions; /* what {region} means for the endpoint at hand */
 };
 
 /* The admin's words of a list; those that are not in `known` are errors that tell what there is. */
@@ -44,6 +44,22 @@ static void endpoint_names(const struct profile *p, struct strings *ret)
 {
 	for (size_t i = 0; i < p->endpoint_count; i++)
 		strings_add(ret, p->endpoints[i].name);
+}
+
+static void check_denied(struct choice *c)
+{
+	const struct profile_texts *list = section_list(c->s, "deny");
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct profile_text *item = &list->items[i];
+		const struct endpoint *e = profile_endpoint(c->profile, item->text);
+		if (strings_has(&c->endpoints, item->text))
+			BUILD_ERROR(c->b, item->at, c->s, "deny",
+				"\"%s\" is both asked for by endpoint = and denied", item->text);
+		else if (e && !(e->direction & DIRECTION_OUT))
+			BUILD_ERROR(c->b, item->at, c->s, "deny",
+				"\"%s\" is inbound: only what goes out can be denied", item->text);
+	}
 }
 
 /* NULL: this value may stand for the variable; else why not. */
@@ -155,7 +171,7 @@ static bool share(const struct strings *a, const struct strings *b)
 static bool is_chosen(const struct choice *c, const struct endpoint *e, bool *ret_explicit)
 {
 	const struct strings *roles = c->roles.count ? &c->roles : &c->profile->default_roles;
-	bool by_name = strings_has(&c->endpoints, e->name);
+	bool by_name = strings_has(&c->endpoints, e->name) || strings_has(&c->denied, e->name);
 
 	*ret_explicit = by_name || share(&e->roles, &c->roles);
 	if (by_name)
@@ -278,7 +294,8 @@ static void take_endpoint(struct choice *c, const struct endpoint *e)
 	}
 	set_expansion_regions(c, e);
 	VEC_GROW(v->endpoints, v->endpoint_capacity, v->endpoint_count);
-	v->endpoints[v->endpoint_count++] = (struct config_endpoint){.endpoint = e};
+	v->endpoints[v->endpoint_count++] =
+		(struct config_endpoint){.endpoint = e, .denied = strings_has(&c->denied, e->name)};
 	struct filling f = {c, &v->endpoints[v->endpoint_count - 1], MAP_NULL, MAP_NULL};
 	fill_lines(&f, &e->names);
 	fill_lines(&f, &e->addresses);
@@ -296,6 +313,8 @@ void config_choose(struct config_builder *b, struct config_vendor *v, const stru
 	take_known(&c, "role", &c.profile->roles, &c.roles);
 	take_known(&c, "region", &c.profile->regions, &c.regions);
 	take_known(&c, "endpoint", &names, &c.endpoints);
+	take_known(&c, "deny", &names, &c.denied);
+	check_denied(&c);
 	for (size_t i = 0; i < c.profile->variable_count; i++)
 		take_variable(&c, i);
 	refuse_unknown_keys(&c);
@@ -309,5 +328,6 @@ void config_choose(struct config_builder *b, struct config_vendor *v, const stru
 	strings_done(&c.roles);
 	strings_done(&c.regions);
 	strings_done(&c.endpoints);
+	strings_done(&c.denied);
 	strings_done(&c.expansion_regions);
 }

@@ -21,7 +21,8 @@ bool config_set_takes(
 
 	for (size_t i = 0; i < p->roles.count && !in_role; i++)
 		in_role = strings_has(&s->roles, p->roles.items[i]);
-	return in_role && strings_has(&s->vendors, v->name) && (s->direction & p->direction) &&
+	return in_role && strings_has(&s->vendors, v->name) && s->denies == e->denied &&
+	       (s->direction & p->direction) &&
 	       (s->endpoints.count == 0 || strings_has(&s->endpoints, p->name));
 }
 
@@ -29,6 +30,15 @@ bool config_has_set_for(const struct config *c, const char *vendor)
 {
 	for (size_t i = 0; i < c->set_count; i++) {
 		if (!c->sets[i].managed && strings_has(&c->sets[i].vendors, vendor))
+			return true;
+	}
+	return false;
+}
+
+bool config_has_devices_for(const struct config *c, const char *vendor)
+{
+	for (size_t i = 0; i < c->devices_count; i++) {
+		if (strings_has(&c->devices[i].vendors, vendor))
 			return true;
 	}
 	return false;
@@ -59,6 +69,17 @@ static void vendor_done(struct config_vendor *v)
 	profile_free(v->profile);
 }
 
+static void devices_done(struct config_devices *d)
+{
+	free(d->name);
+	strings_done(&d->interfaces);
+	free(d->addresses);
+	strings_done(&d->macs);
+	strings_done(&d->towards);
+	strings_done(&d->vendors);
+	free(d->dns_servers);
+}
+
 struct config *config_free(struct config *c)
 {
 	if (!c)
@@ -79,6 +100,9 @@ struct config *config_free(struct config *c)
 	}
 	free(c->sets);
 	strings_done(&c->mark.towards);
+	for (size_t i = 0; i < c->devices_count; i++)
+		devices_done(&c->devices[i]);
+	free(c->devices);
 	for (size_t i = 0; i < c->undone_count; i++)
 		free(c->undone[i].text);
 	free(c->undone);

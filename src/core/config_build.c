@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The configuration from its entries: the grammar of the main file, and the vendors. The parts are
- * in config_resolver.c, config_bounds.c, choose.c, config_wildcards.c,
- * config_sets.c, config_mark.c and config_undone.c. */
+ * in config_resolver.c, config_bounds.c, choose.c, config_wildcards.c, config_sets.c,
+ * config_devices.c, config_mark.c and config_undone.c. */
 #include "core/config_build.h"
 
 #include "base/strbuf.h"
@@ -64,12 +64,13 @@ static const struct key_def devices_keys[] = {
 	{"address", KEY_LIST},
 	{"mac", KEY_LIST},
 	{"vendor", KEY_LIST},
+	{"towards", KEY_LIST},
 	{"mode", KEY_SCALAR},
-	{"dns", KEY_SCALAR},
+	{"flows", KEY_SCALAR},
+	{"dns", KEY_LIST},
 	{"ntp", KEY_SCALAR},
 	{"ipv6", KEY_SCALAR},
-	{"towards", KEY_LIST},
-	{"direction", KEY_SCALAR},
+	{"log-group", KEY_SCALAR},
 	{NULL, 0},
 };
 static const struct key_def mark_keys[] = {
@@ -166,7 +167,6 @@ static void build_vendor(struct vendor_builder *vb, const struct section *s)
 {
 	struct config_builder *b = vb->b;
 	struct config *c = b->config;
-	const struct profile_texts *deny = section_list(s, "deny");
 	struct config_vendor v = {.name = xstrdup(s->name), .at = s->at};
 
 	if (c->vendor_count == CONFIG_VENDORS_MAX) {
@@ -175,8 +175,6 @@ static void build_vendor(struct vendor_builder *vb, const struct section *s)
 		return;
 	}
 	struct bounds_said own = config_read_bounds(b, s);
-	if (deny->count)
-		BUILD_ERROR(b, deny->items[0].at, s, "deny", "is not carried out by this version");
 	value_ranges(s, "allow-private", b->diags, &v.allow_private, &v.allow_private_count,
 		&v.allow_private_capacity);
 	config_build_allow_shared(b, &v, s);
@@ -228,12 +226,16 @@ static void build_all(struct vendor_builder *vb)
 				config_build_set(b, s);
 				break;
 			case 4:
-				config_undone_devices(b, s);
+				config_build_devices(b, s);
 				break;
 			default:
 				config_build_mark(b, s);
 			}
 		}
+	}
+	for (size_t i = 0; i < b->sections.count; i++) {
+		if (str_eq(b->sections.items[i].def->kind, "vendor"))
+			config_check_denied(b, &b->sections.items[i]);
 	}
 }
 
@@ -246,6 +248,8 @@ static void look_back(struct config_builder *b)
 			const struct config_vendor *v = config_vendor_find(b->config, s->name);
 			config_undone_vendor(b, v, s);
 			config_look_at_wildcards(b, v, s);
+		} else if (str_eq(s->def->kind, "devices")) {
+			config_look_at_devices(b, s);
 		} else if (str_eq(s->def->kind, "mark")) {
 			config_look_at_mark(b, s);
 		}

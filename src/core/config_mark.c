@@ -37,10 +37,23 @@ static bool interface_ok(const char *text)
 	return len <= MAX && !str_eq(text, ".") && !str_eq(text, "..");
 }
 
+void config_read_interfaces(
+	struct config_builder *b, const struct section *s, const char *key, struct strings *ret)
+{
+	const struct profile_texts *list = section_list(s, key);
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (!interface_ok(list->items[i].text))
+			BUILD_ERROR(b, list->items[i].at, s, key, "\"%s\" is no interface",
+				list->items[i].text);
+		else if (!strings_has(ret, list->items[i].text))
+			strings_add(ret, list->items[i].text);
+	}
+}
+
 void config_build_mark(struct config_builder *b, const struct section *s)
 {
 	struct config_mark *mark = &b->config->mark;
-	const struct profile_texts *towards = section_list(s, "towards");
 	size_t errors = b->diags->errors;
 	bool has_value = hex(b, s, "value", &mark->value);
 	bool has_mask = hex(b, s, "mask", &mark->mask);
@@ -54,13 +67,7 @@ void config_build_mark(struct config_builder *b, const struct section *s)
 	else if (b->diags->errors == errors && (mark->value & ~mark->mask))
 		BUILD_ERROR(b, section_scalar(s, "mask")->at, s, "mask",
 			"0x%08x lacks bits of the value 0x%08x", mark->mask, mark->value);
-	for (size_t i = 0; i < towards->count; i++) {
-		if (!interface_ok(towards->items[i].text))
-			BUILD_ERROR(b, towards->items[i].at, s, "towards", "\"%s\" is no interface",
-				towards->items[i].text);
-		else if (!strings_has(&mark->towards, towards->items[i].text))
-			strings_add(&mark->towards, towards->items[i].text);
-	}
+	config_read_interfaces(b, s, "towards", &mark->towards);
 }
 
 void config_look_at_mark(struct config_builder *b, const struct section *s)
@@ -71,5 +78,6 @@ void config_look_at_mark(struct config_builder *b, const struct section *s)
 		if (ruleset_has_vendor(c, &c->vendors[i]))
 			return;
 	}
-	BUILD_WARNING(b, s->at, s, NULL, "ineffective: no vendor is without a [set]");
+	BUILD_WARNING(
+		b, s->at, s, NULL, "ineffective: no vendor is without a [set], nor in [devices]");
 }

@@ -51,6 +51,8 @@ void config_look_at_wildcards(
 
 /* config_sets.c */
 void config_build_set(struct config_builder *b, const struct section *s);
+/* Of "vendor =", which must be there; each must have a section. */
+void config_read_vendors(struct config_builder *b, const struct section *s, struct strings *ret);
 /* Those for the vendors that no [set] takes; once nothing else is wrong. */
 void config_add_managed_sets(struct config_builder *b);
 /* Warnings on what is in no set. */
@@ -60,9 +62,20 @@ void config_look_at_effect(struct config_builder *b);
 void config_build_mark(struct config_builder *b, const struct section *s);
 /* A warning where nothing is left to be marked. */
 void config_look_at_mark(struct config_builder *b, const struct section *s);
+/* A list of names of interfaces. */
+void config_read_interfaces(
+	struct config_builder *b, const struct section *s, const char *key, struct strings *ret);
+
+/* config_devices.c */
+void config_build_devices(struct config_builder *b, const struct section *s);
+/* Once all groups are built: what [vendor] denies needs one. */
+void config_check_denied(struct config_builder *b, const struct section *s);
+/* What of the group, or of the vendor's denied endpoints, is not carried out. */
+void config_look_at_devices(struct config_builder *b, const struct section *s);
+void config_look_at_denied(struct config_builder *b, const struct config_vendor *v,
+	const struct config_endpoint *e, const struct section *s);
 
 /* config_undone.c: what is read, checked, and not carried out by this version. */
-void config_undone_devices(struct config_builder *b, const struct section *s);
 void config_undone_vendor(
 	struct config_builder *b, const struct config_vendor *v, const struct section *s);
 /* The text goes to the status, and as a warning to the diagnostics. */

@@ -30,7 +30,7 @@ static char *nft_identifier(struct config_builder *b, const struct section *s, c
 	return xstrdup(value->text);
 }
 
-static void take_vendors(struct config_builder *b, const struct section *s, struct strings *ret)
+void config_read_vendors(struct config_builder *b, const struct section *s, struct strings *ret)
 {
 	const struct profile_texts *list = section_list(s, "vendor");
 	_cleanup_(strings_done) struct strings known = {0};
@@ -71,7 +71,7 @@ static enum finding find_endpoint(const struct config *c, const struct config_se
 			*ret_vendor = v->name;
 		}
 		for (size_t k = 0; k < v->endpoint_count; k++) {
-			if (str_eq(v->endpoints[k].endpoint->name, name))
+			if (!v->endpoints[k].denied && str_eq(v->endpoints[k].endpoint->name, name))
 				return FOUND;
 		}
 	}
@@ -206,7 +206,7 @@ void config_build_set(struct config_builder *b, const struct section *s)
 		set.id.nf_family = nf_family_parse(families[family]);
 	set.id.table = nft_identifier(b, s, "table");
 	set.id.name = nft_identifier(b, s, "set");
-	take_vendors(b, s, &set.vendors);
+	config_read_vendors(b, s, &set.vendors);
 	take_parts(b, s, &set, "endpoint", find_endpoint, &set.endpoints);
 	take_parts(b, s, &set, "role", find_role, &set.roles);
 	value_direction(s, "direction", b->diags, &set.direction);
@@ -233,7 +233,8 @@ void config_add_managed_sets(struct config_builder *b)
 		const struct config_vendor *v = r.sets[CONFIG_MANAGED_SETS_MAX].vendor;
 		_cleanup_free_ char *section = xasprintf("vendor %s", v->name);
 		diag_add(b->diags, DIAG_ERROR, v->at, section, NULL,
-			"vendors without a [set] need more than %d sets of the daemon's own",
+			"vendors without a [set], or of [devices], need more than %d sets of the "
+			"daemon's own",
 			CONFIG_MANAGED_SETS_MAX);
 		return;
 	}
@@ -273,6 +274,8 @@ void config_look_at_effect(struct config_builder *b)
 		if (!v->endpoint_count)
 			diag_add(b->diags, DIAG_WARNING, v->at, section, NULL,
 				"none of the profile's endpoints is chosen");
+		else if (config_has_devices_for(c, v->name))
+			; /* the group's own warning tells */
 		else if (has_managed_set(c, v->name))
 			diag_add(b->diags, DIAG_WARNING, v->at, section, NULL,
 				"no [set] takes it: to be marked by what allowsyncctl rules "

@@ -8,8 +8,6 @@
 #include "core/values.h"
 
 #include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
 void config_undone_add(
 	struct config_builder *b, struct source at, const struct section *s, const char *fmt, ...)
@@ -28,84 +26,6 @@ void config_undone_add(
 	free(text);
 }
 
-static bool mac_ok(const char *text)
-{
-	for (size_t i = 0; i < 17; i++) {
-		bool good = i % 3 == 2 ? text[i] == ':'
-				       : text[i] && strchr("0123456789abcdefABCDEF", text[i]);
-		if (!good)
-			return false;
-	}
-	return text[17] == '\0';
-}
-
-static bool interface_ok(const char *text)
-{
-	size_t len = strlen(text);
-
-	return len < 16 && !strpbrk(text, "/ \t:\"") && !str_eq(text, ".") && !str_eq(text, "..");
-}
-
-static bool address_ok(const char *text)
-{
-	struct addr_range range;
-
-	return addr_range_parse(text, &range);
-}
-
-static void check_items(struct config_builder *b, const struct section *s, const char *key,
-	bool (*ok)(const char *text), const char *why)
-{
-	const struct profile_texts *list = section_list(s, key);
-
-	for (size_t i = 0; i < list->count; i++) {
-		if (!ok(list->items[i].text))
-			BUILD_ERROR(b, list->items[i].at, s, key, "\"%s\" %s", list->items[i].text,
-				why);
-	}
-}
-
-static void check_dns(struct config_builder *b, const struct section *s)
-{
-	const struct profile_text *value = section_scalar(s, "dns");
-	struct addr a;
-
-	if (value && !str_eq(value->text, "gateway") && !str_eq(value->text, "any") &&
-		!addr_parse(value->text, &a))
-		BUILD_ERROR(
-			b, value->at, s, "dns", "\"%s\": gateway, any or an address", value->text);
-}
-
-void config_undone_devices(struct config_builder *b, const struct section *s)
-{
-	static const char *const modes[] = {"report", "enforce", NULL};
-	static const char *const ntp[] = {"gateway", "profile", "any", NULL};
-	static const char *const ipv6[] = {"reject", "ignore", NULL};
-	const struct profile_text *mode = section_scalar(s, "mode");
-	const struct profile_texts *vendors = section_list(s, "vendor");
-	enum direction direction;
-	unsigned word;
-
-	if (value_word(s, "mode", modes, b->diags, &word) && word == 1)
-		BUILD_ERROR(
-			b, mode->at, s, "mode", "\"enforce\" is not carried out by this version");
-	value_word(s, "ntp", ntp, b->diags, &word);
-	value_word(s, "ipv6", ipv6, b->diags, &word);
-	value_direction(s, "direction", b->diags, &direction);
-	check_dns(b, s);
-	check_items(b, s, "interface", interface_ok, "is no interface");
-	check_items(b, s, "towards", interface_ok, "is no interface");
-	check_items(b, s, "address", address_ok, "is no address");
-	check_items(b, s, "mac", mac_ok, "is no MAC address (00:22:4d:01:02:03)");
-	for (size_t i = 0; i < vendors->count; i++) {
-		const struct profile_text *item = &vendors->items[i];
-		if (!config_vendor_find(b->config, item->text) && !b->sections.damaged)
-			BUILD_ERROR(b, item->at, s, "vendor", "\"%s\": there is no [vendor %s]",
-				item->text, item->text);
-	}
-	config_undone_add(b, s->at, s, "device groups are not carried out by this version");
-}
-
 static bool taken_inbound(
 	const struct config *c, const struct config_vendor *v, const struct config_endpoint *e)
 {
@@ -121,13 +41,14 @@ static void undone_any(struct config_builder *b, const struct config_vendor *v,
 {
 	const char *name = e->endpoint->name;
 
-	if (!ruleset_has_vendor(b->config, v))
+	if (config_has_set_for(b->config, v->name))
 		config_undone_add(b, v->at, s,
 			"%s: any destination is a rule, no element: not carried out by this "
 			"version",
 			name);
-	else if ((e->endpoint->direction & DIRECTION_OUT) && !b->config->mark.towards.count)
-		config_undone_add(b, v->at, s, "%s: %s", name, ruleset_leaves_out(b->config, e));
+	else if (ruleset_marks_vendor(b->config, v) && (e->endpoint->direction & DIRECTION_OUT) &&
+		 !b->config->mark.towards.count)
+		config_undone_add(b, v->at, s, "%s: %s", name, ruleset_leaves_out(b->config, v, e));
 }
 
 void config_undone_vendor(
@@ -147,7 +68,7 @@ void config_undone_vendor(
 	for (size_t i = 0; i < v->endpoint_count; i++) {
 		const struct config_endpoint *e = &v->endpoints[i];
 		const char *name = e->endpoint->name;
-		for (size_t w = 0; w < e->endpoint->warnings.count; w++)
+		for (size_t w = 0; w < e->endpoint->warnings.count && !e->denied; w++)
 			BUILD_WARNING(
 				b, v->at, s, NULL, "%s: %s", name, e->endpoint->warnings.items[w]);
 		if (e->wildcards.count) {
@@ -156,10 +77,17 @@ void config_undone_vendor(
 				"%s: wildcards are not carried out by this version (%s)", name,
 				all);
 		}
+		if (e->denied) {
+			config_look_at_denied(b, v, e, s);
+			continue;
+		}
 		if (e->endpoint->any)
 			undone_any(b, v, e, s);
-		if ((e->endpoint->direction & DIRECTION_IN) && !taken_inbound(b->config, v, e))
+		if ((e->endpoint->direction & DIRECTION_IN) && !taken_inbound(b->config, v, e) &&
+			!config_has_devices_for(b->config, v->name))
 			config_undone_add(b, v->at, s,
-				"%s: inbound, and no [set] with direction = in takes it", name);
+				"%s: inbound, and no [set] with direction = in takes it, nor "
+				"[devices]",
+				name);
 	}
 }

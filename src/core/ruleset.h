@@ -1,8 +1,9 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The managed table: rules that mark what the vendors allow which no [set] takes. It accepts
- * nothing: an accept ends its own base chain only, so the admin's own chain has to accept what is
- * marked. The rules are text for `nft -f -`; their sets are filled like any other.
+/* The managed table: rules that mark what the vendors allow which no [set] takes, and rules that
+ * confine device groups to theirs. It opens nothing: an accept ends its own base chain only, so the
+ * admin's own chain has to accept what is marked. The rules are text for `nft -f -`; their sets are
+ * filled like any other.
  *
  *     content                                        carried by
  *     exact addresses, SET_PORTS_MAX ports at most   v_VENDOR4: addr . inet_proto . inet_service
@@ -10,30 +11,36 @@
  *     static prefixes and ranges                     v_VENDOR.ENDPOINT.nets4: likewise, interval
  *     any destination                                rules alone
  *
- * and v_...6 for IPv6. No name has a full stop of its own, so no two sets have one name; what a set
- * holds follows from its name, so that its flags never change; no keyword begins with "v_". */
+ * and v_...6 for IPv6. For device groups also: v_VENDOR.ENDPOINT.in4 and .in.nets4 of the sources
+ * that may come in, v_VENDOR.ENDPOINT.deny4 and .deny.nets4 of what is denied. No name has a full
+ * stop of its own, so no two sets have one name; what a set holds follows from its name, so that
+ * its flags never change; no keyword begins with "v_". */
 #include "allowsync/config.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#define RULESET_TABLE  "allowsync"
-#define RULESET_PREFIX "v_" /* of everything in it */
-#define RULESET_CHAIN  RULESET_PREFIX "mark"
+#define RULESET_TABLE   "allowsync"
+#define RULESET_PREFIX  "v_" /* of everything in it */
+#define RULESET_CHAIN   RULESET_PREFIX "mark"
+#define RULESET_CONFINE RULESET_PREFIX "confine"
 
 enum ruleset_holds { RULESET_PORTS, RULESET_ADDRESSES, RULESET_NETS };
+enum ruleset_way { RULESET_OUT, RULESET_IN, RULESET_DENY };
 
 /* A set of the managed table. Borrowed from the configuration, but for the name. */
 struct ruleset_set {
 	char *name;
-	enum ruleset_holds holds;
+	enum ruleset_way way;
+	enum ruleset_holds holds; /* RULESET_PORTS: outwards only */
 	enum family family;
 	const struct config_vendor *vendor;
 	const struct config_endpoint *endpoint; /* NULL: RULESET_PORTS, all of the vendor's */
 };
 
 struct ruleset {
-	struct ruleset_set *sets; /* by vendor and endpoint as the configuration has them */
+	/* By vendor and endpoint as the configuration has them: outwards first, then the others. */
+	struct ruleset_set *sets;
 	size_t count, capacity;
 };
 
@@ -47,16 +54,24 @@ bool ruleset_set_takes(const struct ruleset_set *s, const struct config_endpoint
 /* The same set as the daemon fills it. Owns what is in it. */
 struct config_set ruleset_set_config(const struct ruleset_set *s);
 
-/* Are the vendor's endpoints for the managed table: no [set] takes it? */
+/* Are there sets of the vendor's in the managed table: no [set] takes it, or a [devices] does? */
 bool ruleset_has_vendor(const struct config *c, const struct config_vendor *v);
+/* Is what it allows marked for every host: no [set] takes it, and no [devices]? */
+bool ruleset_marks_vendor(const struct config *c, const struct config_vendor *v);
 /* Is there a rule of the vendor's without a set, to any destination? */
 bool ruleset_marks_any(const struct config *c, const struct config_vendor *v);
+/* Can the group be known on the way in, where packets do not have its MAC addresses? */
+bool ruleset_lets_in(const struct config_devices *d);
 /* NULL: all that the endpoint allows outwards is carried out by the rules; else what is not, and
  * why (static text). */
-const char *ruleset_leaves_out(const struct config *c, const struct config_endpoint *e);
+const char *ruleset_leaves_out(
+	const struct config *c, const struct config_vendor *v, const struct config_endpoint *e);
 
 /* All of the table, to be loaded by `nft -f -`: what stands in the sets stays. The same
- * configuration gives the same bytes. The caller frees it. */
-char *ruleset_text(const struct config *c);
+ * configuration gives the same bytes. `outside`: names of the interfaces with a default route, for
+ * groups that do not say where the outside is; keep those that were there before while none is:
+ * without any, such a group counts whatever leaves by another interface than its own as outward,
+ * so that its LAN traffic is cut rather than its confinement lifted. The caller frees the text. */
+char *ruleset_text(const struct config *c, const struct strings *outside);
 /* "meta mark & 0x00100000 == 0x00100000 accept": for the admin's own chain. The caller frees it. */
 char *ruleset_hook(const struct config *c);

@@ -2,7 +2,7 @@
 /* The managed table as nft's text. Of what others wrote only identifiers and numbers reach nft's
  * own grammar; the rest stands in comments, escaped. */
 #include "base/strbuf.h"
-#include "core/ruleset.h"
+#include "core/ruleset_parts.h"
 
 #include <netinet/in.h>
 #include <string.h>
@@ -39,11 +39,23 @@ static size_t join_ports(struct ports *ports, size_t count)
 }
 
 /* "443", "{ 80, 443 }" */
-static void append_list(struct strbuf *b, const struct strings *items)
+void ruleset_append_list(struct strbuf *b, const struct strings *items)
 {
 	_cleanup_free_ char *all = strings_join(items, ", ");
 
 	strbuf_appendf(b, items->count > 1 ? "{ %s }" : "%s", all);
+}
+
+/* Of interfaces: inside quotes. */
+void ruleset_append_names(struct strbuf *b, const struct strings *names)
+{
+	_cleanup_(strings_done) struct strings quoted = {0};
+
+	for (size_t i = 0; i < names->count; i++) {
+		_cleanup_free_ char *text = xasprintf("\"%s\"", names->items[i]);
+		strings_add(&quoted, text);
+	}
+	ruleset_append_list(b, &quoted);
 }
 
 static void add_match(struct strings *matches, const char *key, const struct strings *items)
@@ -53,7 +65,7 @@ static void add_match(struct strings *matches, const char *key, const struct str
 	if (!items->count)
 		return;
 	strbuf_appendf(&b, "%s ", key);
-	append_list(&b, items);
+	ruleset_append_list(&b, items);
 	strings_add(matches, strbuf_text(&b));
 }
 
@@ -156,7 +168,7 @@ static void append_place(
 	strbuf_appendf(b, ":%u", at->line);
 }
 
-static void describe(
+void ruleset_describe(
 	struct strbuf *b, const struct config_vendor *v, const struct config_endpoint *e)
 {
 	char text[SERVICE_TEXT_SIZE];
@@ -198,32 +210,25 @@ static void append_comment(struct strbuf *b, const struct config_vendor *v,
 /* --- rules --- */
 
 /* The bits of a packet's mark that are not ours stay as they are. */
-static void append_marking(struct strbuf *b, const struct config_mark *m)
+char *ruleset_marking(const struct config_mark *m, const char *verdict)
 {
-	if (m->mask == m->value)
-		strbuf_appendf(b, "meta mark set meta mark | 0x%08x return", m->value);
-	else
-		strbuf_appendf(
-			b, "meta mark set meta mark & 0x%08x | 0x%08x return", ~m->mask, m->value);
+	return m->mask == m->value
+		       ? xasprintf("meta mark set meta mark | 0x%08x %s", m->value, verdict)
+		       : xasprintf("meta mark set meta mark & 0x%08x | 0x%08x %s", ~m->mask,
+				 m->value, verdict);
 }
 
-static const char *daddr(enum family f)
+static void append_ports_rule(struct strbuf *b, const struct ruleset_set *s,
+	const struct config_endpoint *only, size_t endpoints, const char *then)
 {
-	return f == FAMILY_V4 ? "ip daddr" : "ip6 daddr";
-}
-
-static void append_ports_rule(struct strbuf *b, const struct config *c, const struct ruleset_set *s,
-	const struct config_endpoint *only, size_t endpoints)
-{
-	strbuf_appendf(b, "\t\t%s . meta l4proto . th dport @%s ", daddr(s->family), s->name);
-	append_marking(b, &c->mark);
+	strbuf_appendf(b, "\t\t%s daddr . meta l4proto . th dport @%s %s",
+		s->family == FAMILY_V4 ? "ip" : "ip6", s->name, then);
 	append_comment(b, s->vendor, only, endpoints);
 	strbuf_append_char(b, '\n');
 }
 
-/* `s` NULL: to any destination. */
-static void append_rules(struct strbuf *b, const struct config *c, const struct config_vendor *v,
-	const struct config_endpoint *e, const struct ruleset_set *s)
+void ruleset_append_rules(struct strbuf *b, const struct config_vendor *v,
+	const struct config_endpoint *e, const struct ruleset_set *s, const char *then)
 {
 	_cleanup_(strings_done) struct strings matches = {0};
 
@@ -232,9 +237,9 @@ static void append_rules(struct strbuf *b, const struct config *c, const struct 
 		const char *match = matches.items[i];
 		strbuf_append(b, "\t\t");
 		if (s)
-			strbuf_appendf(b, "%s @%s ", daddr(s->family), s->name);
-		strbuf_appendf(b, "%s%s", match, match[0] ? " " : "");
-		append_marking(b, &c->mark);
+			strbuf_appendf(b, "%s %s @%s ", s->family == FAMILY_V4 ? "ip" : "ip6",
+				s->way == RULESET_IN ? "saddr" : "daddr", s->name);
+		strbuf_appendf(b, "%s%s%s", match, match[0] ? " " : "", then);
 		append_comment(b, v, e, 1);
 		strbuf_append_char(b, '\n');
 	}
@@ -250,12 +255,12 @@ static bool any_takes(const struct ruleset_set *sets, size_t count, const struct
 }
 
 /* The vendor's sets of ports come first. */
-static void append_ports_rules(struct strbuf *b, const struct config *c,
-	const struct config_vendor *v, const struct ruleset_set *sets, size_t count)
+static void append_ports_rules(struct strbuf *b, const struct config_vendor *v,
+	const struct ruleset_set *sets, size_t count, const char *then)
 {
 	for (size_t k = 0; k < v->endpoint_count; k++) {
 		if (any_takes(sets, count, &v->endpoints[k]))
-			describe(b, v, &v->endpoints[k]);
+			ruleset_describe(b, v, &v->endpoints[k]);
 	}
 	for (size_t i = 0; i < count; i++) {
 		const struct config_endpoint *one = NULL;
@@ -266,46 +271,46 @@ static void append_ports_rules(struct strbuf *b, const struct config *c,
 				endpoints++;
 			}
 		}
-		append_ports_rule(b, c, &sets[i], endpoints == 1 ? one : NULL, endpoints);
+		append_ports_rule(b, &sets[i], endpoints == 1 ? one : NULL, endpoints, then);
 	}
 }
 
 static void append_endpoint(struct strbuf *b, const struct config *c, const struct config_vendor *v,
-	const struct config_endpoint *e, const struct ruleset_set *sets, size_t count)
+	const struct config_endpoint *e, const struct ruleset_set *sets, size_t count,
+	const char *then)
 {
-	bool any = e->endpoint->any && (e->endpoint->direction & DIRECTION_OUT) &&
-		   c->mark.towards.count;
-	const char *left_out = ruleset_leaves_out(c, e);
+	const char *left_out = ruleset_leaves_out(c, v, e);
+	bool any = e->endpoint->any && (e->endpoint->direction & DIRECTION_OUT) && !left_out;
 
 	if (any || any_takes(sets, count, e))
-		describe(b, v, e);
+		ruleset_describe(b, v, e);
 	for (size_t i = 0; i < count; i++) {
 		if (ruleset_set_takes(&sets[i], e))
-			append_rules(b, c, v, e, &sets[i]);
+			ruleset_append_rules(b, v, e, &sets[i], then);
 	}
 	if (any)
-		append_rules(b, c, v, e, NULL);
+		ruleset_append_rules(b, v, e, NULL, then);
 	if (left_out)
 		describe_left_out(b, v, e, left_out);
-	if (e->endpoint->direction & DIRECTION_IN)
-		describe_left_out(b, v, e, "inbound is not carried out by this version");
+	if ((e->endpoint->direction & DIRECTION_IN) && ruleset_marks_vendor(c, v))
+		describe_left_out(b, v, e, "inbound is for device groups: [devices]");
 }
 
-static void append_vendor(struct strbuf *b, const struct config *c, const struct config_vendor *v,
-	const struct ruleset_set *sets, size_t count)
+void ruleset_append_vendor(struct strbuf *b, const struct config *c, const struct config_vendor *v,
+	const struct ruleset_set *sets, size_t count, const char *then)
 {
 	size_t ports = 0, at;
 
-	strbuf_appendf(b, "\n\t\t# --- %s\n", v->name);
 	while (ports < count && sets[ports].holds == RULESET_PORTS)
 		ports++;
-	append_ports_rules(b, c, v, sets, ports);
+	append_ports_rules(b, v, sets, ports, then);
 	at = ports;
 	for (size_t k = 0; k < v->endpoint_count; k++) {
 		size_t own = 0;
 		while (at + own < count && sets[at + own].endpoint == &v->endpoints[k])
 			own++;
-		append_endpoint(b, c, v, &v->endpoints[k], sets + at, own);
+		if (!v->endpoints[k].denied)
+			append_endpoint(b, c, v, &v->endpoints[k], sets + at, own, then);
 		at += own;
 	}
 }
@@ -321,40 +326,36 @@ static void append_sets(struct strbuf *b, const struct ruleset *r)
 			s->holds == RULESET_PORTS ? " . inet_proto . inet_service" : "");
 		if (s->holds == RULESET_NETS)
 			strbuf_append(b, "\t\tflags interval\n");
+		else if (s->way == RULESET_DENY)
+			strbuf_append(b, "\t\tflags timeout\n");
 		strbuf_append(b, "\t}\n");
 	}
 }
 
 static void append_towards(struct strbuf *b, const struct config_mark *m)
 {
-	_cleanup_(strings_done) struct strings quoted = {0};
-
 	if (!m->towards.count)
 		return;
-	for (size_t i = 0; i < m->towards.count; i++) {
-		_cleanup_free_ char *text = xasprintf("\"%s\"", m->towards.items[i]);
-		strings_add(&quoted, text);
-	}
 	strbuf_append(b, "\n\t\t# only what leaves by these interfaces\n\t\toifname != ");
-	append_list(b, &quoted);
+	ruleset_append_names(b, &m->towards);
 	strbuf_append(b, " return\n");
 }
 
 static void append_chain(struct strbuf *b, const struct config *c, const struct ruleset *r)
 {
-	size_t at = 0;
+	_cleanup_free_ char *then = ruleset_marking(&c->mark, "return");
 
 	strbuf_append(b, "\tchain " RULESET_CHAIN " {\n"
 			 "\t\ttype filter hook forward priority filter - 10; policy accept;\n");
 	append_towards(b, &c->mark);
 	for (size_t i = 0; i < c->vendor_count; i++) {
-		size_t count = 0;
-		if (!ruleset_has_vendor(c, &c->vendors[i]))
+		const struct config_vendor *v = &c->vendors[i];
+		const struct ruleset_set *sets;
+		size_t count = ruleset_outward(r, v, &sets);
+		if (!ruleset_marks_vendor(c, v))
 			continue;
-		while (at + count < r->count && r->sets[at + count].vendor == &c->vendors[i])
-			count++;
-		append_vendor(b, c, &c->vendors[i], r->sets + at, count);
-		at += count;
+		strbuf_appendf(b, "\n\t\t# --- %s\n", v->name);
+		ruleset_append_vendor(b, c, v, sets, count, then);
 	}
 	strbuf_append(b, "\t}\n");
 }
@@ -370,16 +371,18 @@ static void append_head(struct strbuf *b, const struct config *c)
 		"#\t%s\n",
 		hook);
 	for (size_t i = 0; i < c->vendor_count; i++) {
-		if (!ruleset_has_vendor(c, &c->vendors[i]))
-			strbuf_appendf(
-				b, "# not in here, as a [set] takes it: %s\n", c->vendors[i].name);
+		const char *name = c->vendors[i].name;
+		if (config_has_devices_for(c, name))
+			strbuf_appendf(b, "# for device groups only: %s\n", name);
+		else if (config_has_set_for(c, name))
+			strbuf_appendf(b, "# not in here, as a [set] takes it: %s\n", name);
 	}
 	/* the rules are new, the sets keep their elements */
 	strbuf_append(b, "\ntable inet " RULESET_TABLE "\n"
 			 "flush table inet " RULESET_TABLE "\n\n");
 }
 
-char *ruleset_text(const struct config *c)
+char *ruleset_text(const struct config *c, const struct strings *outside)
 {
 	_cleanup_(ruleset_done) struct ruleset r = ruleset_of(c);
 	struct strbuf b = STRBUF_NULL;
@@ -388,6 +391,7 @@ char *ruleset_text(const struct config *c)
 	strbuf_append(&b, "table inet " RULESET_TABLE " {\n");
 	append_sets(&b, &r);
 	append_chain(&b, c, &r);
+	ruleset_append_devices(&b, c, &r, outside);
 	strbuf_append(&b, "}\n");
 	return strbuf_take(&b);
 }

@@ -92,7 +92,10 @@ static void print_element(struct printer *p, const json_t *e)
 	size_t owners = field_count(e, "owners");
 
 	print_text(p, field_text(e, "element"));
-	if (present) {
+	if (present && field_bool(e, "denies")) {
+		print_tinted(p, TINT_WARN, " is denied to device groups, in ");
+		print_text(p, field_text(e, "set"));
+	} else if (present) {
 		print_tinted(p, TINT_GOOD, " is in ");
 		print_text(p, field_text(e, "set"));
 	} else {

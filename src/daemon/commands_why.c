@@ -116,6 +116,8 @@ static json_t *show_element(const struct world *w, const struct show_context *c,
 	show_put_text(json, "set", set->text);
 	show_put_text(json, "element", element_key_format(&set->kind, key, text));
 	json_object_set_new(json, "effect", show_effect(set));
+	if (set->config && set->config->denies)
+		json_object_set_new(json, "denies", json_true());
 	json_object_set_new(json, "present", json_boolean(live != NULL));
 	json_object_set_new(json, "ours", json_boolean(live && live->ours));
 	const struct stranger *by = live && !live->ours ? world_set_stranger(set, key) : NULL;
@@ -181,7 +183,8 @@ static json_t *show_elements(const struct world *w, const struct show_context *c
 			const struct addr *a;
 			key_matches(set, q, &m.keys[j], &a);
 			json_array_append_new(list, show_element(w, c, set, &m.keys[j], a));
-			*ret_allowed = *ret_allowed || live_find(&set->live, &m.keys[j]);
+			*ret_allowed = *ret_allowed || (!(set->config && set->config->denies) &&
+							       live_find(&set->live, &m.keys[j]));
 		}
 		free(m.keys);
 	}

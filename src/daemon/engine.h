@@ -15,6 +15,7 @@ struct engine;
 struct history;
 struct loop;
 struct resolver;
+struct strings;
 struct world;
 
 struct engine_options {
@@ -40,6 +41,8 @@ void engine_emit(void *engine, const struct event *event);
 /* For the verbs of the control socket. */
 const struct world *engine_world(const struct engine *e);
 const struct history *engine_history(const struct engine *e);
+/* Interfaces with a default route, by name; valid until the next turn. */
+const struct strings *engine_uplinks(const struct engine *e);
 const struct resolver *engine_resolver(const struct engine *e);
 /* Since when no DNS server answers; 0: one does, or none was asked yet. */
 uint64_t engine_silent_ms(const struct engine *e);

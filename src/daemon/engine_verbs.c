@@ -7,6 +7,7 @@
 #include "edge/config_files.h"
 #include "edge/loop.h"
 #include "edge/nft_conn.h"
+#include "edge/own_net.h"
 #include "edge/resolver.h"
 #include "edge/service.h"
 
@@ -22,6 +23,13 @@ const struct world *engine_world(const struct engine *e)
 const struct history *engine_history(const struct engine *e)
 {
 	return &e->history;
+}
+
+const struct strings *engine_uplinks(const struct engine *e)
+{
+	static const struct strings none;
+
+	return e->own_net ? own_net_uplinks(e->own_net) : &none;
 }
 
 const struct resolver *engine_resolver(const struct engine *e)

@@ -374,6 +374,8 @@ const char *world_vendor_lacks(const struct world *w, const struct config_vendor
 {
 	bool stand;
 
+	if (config_has_devices_for(w->config, v->name) && has_managed_set(w, v, &stand))
+		return "for [devices] only, and the rules of allowsyncctl rules are not loaded";
 	return has_managed_set(w, v, &stand)
 		       ? "no [set] takes it, and the rules of allowsyncctl rules are not loaded"
 		       : "no [set] takes it";

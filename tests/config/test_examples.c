@@ -106,6 +106,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	try_page(argv[1], "allowsyncd.conf.5", false);
+	try_page(argv[1], "allowsyncd-devices.5", false);
 	try_page(argv[1], "allowsyncd-profile.5", true);
 	try_first_configuration(argv[1]);
 	printf("1..%u\n", number);

@@ -76,7 +76,9 @@ static void require_fit(const struct config *c)
 /* Whatever was accepted, its rules are lines of printable text. */
 static void require_plain_rules(const struct config *c)
 {
-	char *text = ruleset_text(c);
+	char *uplink[] = {(char[]){"wan0"}};
+	const struct strings outside = {uplink, c->devices_count % 2, 1};
+	char *text = ruleset_text(c, &outside);
 
 	for (const char *p = text; *p; p++)
 		REQUIRE(*p == '\n' || *p == '\t' || (*p >= ' ' && *p <= '~'));

@@ -28,8 +28,8 @@ BROKEN = {
                       [":12: [vendor Acme]", ":14: ", ":15: "]),
     "a cut line": ("# " + "x" * 300 + "\n" + CONFIG, ["allowsyncd.conf:1: "]),
     "no newline at the end": (CONFIG + "[vendor other]", ["allowsyncd.conf:12: "]),
-    "what does not work yet": (CONFIG + "[devices d]\ninterface = lan\nmode = enforce\n",
-                               ["mode"]),
+    "a group of no devices": (CONFIG + "[devices d]\nvendor = acme\nmode = enforce\n",
+                              [":12: [devices d] names no device"]),
 }
 
 
@@ -128,11 +128,11 @@ def test_a_configuration_in_pieces(make_lab):
 
 
 def test_check_warns_of_what_is_not_carried_out_and_status_shows_it(make_lab):
-    more = "[mark]\nvalue = 0x1\n[devices d]\ninterface = lan\nvendor = acme\n"
+    more = "[devices d]\ninterface = lan\nvendor = acme\n"
     lab, daemon = begin(make_lab, CONFIG + more)
     r = check(daemon)
     assert r.returncode == 0 and "2 warnings" in r.stdout
-    assert "[mark] ineffective" in r.stderr and "[devices d]" in r.stderr
+    assert "[devices d] confined by what" in r.stderr and "logged to group 4747" in r.stderr
     resolve(daemon.start())
     assert len(status(daemon)["undone"]) == 1
     assert "[devices d]" in daemon.ctl("status").stdout

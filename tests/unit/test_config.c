@@ -419,9 +419,7 @@ static void test_sets_take_by_endpoint_role_and_direction(void)
 static void test_what_is_idle_is_said_and_kept_for_the_status(void)
 {
 	lab_start("[vendor b]\nendpoint = w\n[vendor c]\nprofile = acme\nregion = us\n"
-		  "[mark]\nvalue = 0x00100000\n"
-		  "[devices d]\ninterface = vlan20\nvendor = b\nmode = report\ndns = gateway\n" SET(
-			  "s", "b"));
+		  "[mark]\nvalue = 0x00100000\n" SET("s", "b"));
 	lab_write(root, PACKAGE "b.conf",
 		"[profile]\ntcp-timeout-min = 10min\nudp-timeout-min = 120s\n"
 		"[endpoint o]\nname = o.example\nallow = tcp/1\nwarning = old\n"
@@ -436,31 +434,29 @@ static void test_what_is_idle_is_said_and_kept_for_the_status(void)
 		"allowsyncd.conf:1: warning: [vendor b] o: old\n"
 		"allowsyncd.conf:1: warning: [vendor b] i: inbound, and no [set] with direction = "
 		"in "
-		"takes it\n"
+		"takes it, nor [devices]\n"
 		"allowsyncd.conf:1: warning: [vendor b] x: any destination is a rule, no element: "
 		"not "
 		"carried out by this version\n"
 		"allowsyncd.conf:1: warning: [vendor b] x: inbound, and no [set] with direction = "
 		"in "
-		"takes it\n"
+		"takes it, nor [devices]\n"
 		"allowsyncd.conf:1: warning: [vendor b] w: wildcards are not carried out by this "
 		"version (*.w.example)\n"
 		"allowsyncd.conf:3: warning: [vendor c] no [set] takes it: to be marked by "
-		"what allowsyncctl rules prints, once that is loaded\n"
-		"allowsyncd.conf:8: warning: [devices d] device groups are not carried out by this "
-		"version\n");
+		"what allowsyncctl rules prints, once that is loaded\n");
 	CHECK_INT(diags.errors, 0);
-	CHECK_INT(config->undone_count, 7);
+	CHECK_INT(config->undone_count, 6);
 	CHECK_STR(config->undone[0].text,
-		"[devices d] device groups are not carried out by this version");
+		"[vendor b] tcp-timeout-min 10min: timeouts are not carried out by this version");
 	CHECK_STR(config->undone[0].at.file, "allowsyncd.conf");
-	CHECK_INT(config->undone[0].at.line, 8);
+	CHECK_INT(config->undone[0].at.line, 1);
 
 	lab_write(root, DROP_IN "in.conf",
 		"[set in]\nfamily = inet\ntable = t\nset = in\n"
 		"vendor = b\ndirection = in\n");
 	CHECK(!strstr(load(), "inbound"));
-	CHECK_INT(config->undone_count, 5);
+	CHECK_INT(config->undone_count, 4);
 }
 
 static void test_a_set_or_vendor_without_content_is_ineffective(void)

@@ -70,6 +70,9 @@ static void mark_is_for_vendors_without_a_set(void)
 		  "[set s]\nfamily = ip\ntable = t\nset = s\nvendor = b\n");
 	CHECK(is_said(
 		"allowsyncd.conf:2: warning: [mark] ineffective: no vendor is without a [set]"));
+	lab_start("[vendor b]\n[mark]\ntowards = wan0\n[devices d]\ninterface = lan\nvendor = b\n"
+		  "[set s]\nfamily = ip\ntable = t\nset = s\nvendor = b\n");
+	CHECK(diags.errors == 0 && !is_said("[mark]"));
 }
 
 static void any_destination_needs_interfaces_towards_the_outside(void)

@@ -18,6 +18,9 @@
 static const char *source, *current;
 static bool writing, has_kernel;
 static struct diag_list diags;
+/* Of the machine: where its default routes lead. */
+static char *uplinks[] = {(char[]){"ppp0"}, (char[]){"wwan0"}};
+static struct strings outside = {uplinks, ARRAY_LEN(uplinks), ARRAY_LEN(uplinks)};
 
 /* NULL: refused, and `diags` says why. The caller frees it. */
 static char *text_of_root(const char *root)
@@ -28,7 +31,7 @@ static char *text_of_root(const char *root)
 	diag_list_done(&diags);
 	config_load(root, &diags, &config);
 	if (!diags.errors)
-		text = ruleset_text(config);
+		text = ruleset_text(config, &outside);
 	config_free(config);
 	return text;
 }
@@ -40,6 +43,7 @@ static char *text_of_case(void)
 	_cleanup_free_ char *packaged = xasprintf("%s/conf/vendors", source);
 	char *root = lab_new();
 
+	outside.count = strstr(current, "no-route") ? 0 : ARRAY_LEN(uplinks);
 	lab_link(root, MAIN, conf);
 	lab_link(root, ALLOWSYNCD_CONF_DIR "/vendors", vendors);
 	lab_link(root, ALLOWSYNCD_VENDOR_DIR, packaged);
@@ -152,7 +156,10 @@ static void begin(const char *main_text, const char *profile)
 	lab_write(root, ADMINS "acme.conf", profile);
 }
 
-#define ENDPOINT "[profile]\n[endpoint e]\nallow = tcp/443\n"
+/* '\1' is replaced. */
+#define X           "\1"
+#define GROUP(name) "[devices " name "]\nvendor = acme\n"
+#define ENDPOINT    "[profile]\n[endpoint e]\nallow = tcp/443\n"
 
 /* The daemon fills what the text declares, and each endpoint's part of it. */
 static void sets_of_the_text_are_the_configurations(void)
@@ -208,6 +215,73 @@ static void rules_do_not_grow_with_addresses(void)
 	CHECK_STR(lots, few);
 }
 
+/* Lines that begin so, each with its name, and none twice: nft would take two for one. */
+static bool are_distinct(const char *text, const char *kind)
+{
+	_cleanup_(strings_done) struct strings seen = {0};
+	bool distinct = true;
+
+	for (const char *at = text; (at = strstr(at, kind)); at += strlen(kind)) {
+		_cleanup_free_ char *line = xstrndup(at, strcspn(at + 1, "\n") + 1);
+		if (strings_has(&seen, line))
+			printf("# twice: %s\n", line);
+		distinct = distinct && !strings_has(&seen, line);
+		strings_add(&seen, line);
+	}
+	return distinct && seen.count;
+}
+
+static void no_two_sets_or_chains_have_one_name(void)
+{
+	static const char *const names[] = {"in", "deny", "out", "nets", "refuse", "mark", "group",
+		"vendor", "confine", "a", "a4", "in4", "deny4"};
+	struct strbuf main_text = STRBUF_NULL, profile = STRBUF_NULL, list = STRBUF_NULL;
+
+	strbuf_append(&profile, "[profile]\n[endpoint denied]\naddress = 45.1.0.1, 45.2.0.0/16, "
+				"2a00:1::1, 2a00:2::/32\nname = d.example\nallow = tcp/9\n");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		strbuf_appendf(&profile,
+			"[endpoint %s]\ndirection = both\naddress = 45.1.0.1, 45.2.0.0/16, "
+			"2a00:1::1, 2a00:2::/32\nname = n.example\nallow = tcp/%s\n",
+			names[i], i % 2 ? "1" : "1-1000");
+		strbuf_appendf(
+			&main_text, "[vendor %s]\nprofile = acme\ndeny = denied\n", names[i]);
+		strbuf_appendf(&list, "vendor = %s\n", names[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		strbuf_appendf(&main_text, "[devices %s]\ninterface = lan\n%s", names[i],
+			strbuf_text(&list));
+	begin(strbuf_text(&main_text), strbuf_text(&profile));
+	_cleanup_free_ char *text = text_of_root(root);
+	strbuf_done(&main_text);
+	strbuf_done(&profile);
+	strbuf_done(&list);
+	CHECK(text);
+	CHECK(are_distinct(text, "\n\tset ") && are_distinct(text, "\n\tchain "));
+}
+
+static void rules_of_groups_do_not_grow_with_what_vendors_have(void)
+{
+	static const char *const endpoints =
+		"name = a.example\nallow = tcp/1-99\n[endpoint f]\nname = b.example\nallow = icmp\n"
+		"[endpoint g]\ndirection = both\naddress = 45.9.0.0/16\nallow = tcp/7\n";
+	_cleanup_free_ char *profile = xasprintf(ENDPOINT "%s", endpoints);
+	size_t lines[2];
+
+	for (size_t i = 0; i < 2; i++) {
+		begin(i ? "[vendor acme]\n" GROUP("d") "interface = a\n" GROUP(
+				  "e") "interface = b\n"
+			: "[vendor acme]\n" GROUP("d") "interface = a\n",
+			profile);
+		_cleanup_free_ char *text = text_of_root(root);
+		CHECK(text);
+		lines[i] = lab_count(text, "meta mark set");
+		CHECK_INT(lab_count(text, "jump v_vendor.acme.out"), i + 1);
+	}
+	CHECK(lines[0] > 4);
+	CHECK_INT(lines[1], lines[0]);
+}
+
 static void a_reload_keeps_elements_and_replaces_rules(void)
 {
 	if (!has_kernel)
@@ -241,8 +315,6 @@ static void hook_tests_the_bits_that_are_set(void)
 
 /* --- every byte value in every string --- */
 
-/* '\1' is replaced. */
-#define X "\1"
 struct hole {
 	const char *what, *main_text, *profile, *drop_in; /* drop_in: a file's name, NULL: none */
 };
@@ -283,6 +355,34 @@ static const struct hole holes[] = {
 		"[endpoint e]\nname = a.example\nallow = tcp/1\ninferred = a" X "b\n"
 		"warning = a" X "b\nreplaced-by = a" X "b.example\n",
 		NULL},
+	{"group", "[vendor acme]\n" GROUP("d" X) "interface = lan\n", ENDPOINT "name = a.example\n",
+		NULL},
+	{"group's first", "[vendor acme]\n" GROUP(X "d") "interface = lan\n",
+		ENDPOINT "name = a.example\n", NULL},
+	{"group's vendor", "[vendor acme]\n[devices d]\nvendor = acme" X "\ninterface = lan\n",
+		ENDPOINT "name = a.example\n", NULL},
+	{"group's interface", "[vendor acme]\n" GROUP("d") "interface = lan" X "1\n",
+		ENDPOINT "name = a.example\n", NULL},
+	{"group's interface's last", "[vendor acme]\n" GROUP("d") "interface = lan" X "\n",
+		ENDPOINT "name = a.example\n", NULL},
+	{"group's towards", "[vendor acme]\n" GROUP("d") "interface = lan\ntowards = " X "wan\n",
+		ENDPOINT "name = a.example\n", NULL},
+	{"group's MAC address", "[vendor acme]\n" GROUP("d") "mac = 00:22:4d:01:02:0" X "\n",
+		ENDPOINT "name = a.example\n", NULL},
+	{"group's address", "[vendor acme]\n" GROUP("d") "address = 10.0.0.1" X "\nipv6 = ignore\n",
+		ENDPOINT "name = a.example\n", NULL},
+	{"group's DNS", "[vendor acme]\n" GROUP("d") "interface = lan\ndns = 9.9.9.1" X "\n",
+		ENDPOINT "name = a.example\n", NULL},
+	{"group's log", "[vendor acme]\n" GROUP("d") "interface = lan\nlog-group = 1" X "\n",
+		ENDPOINT "name = a.example\n", NULL},
+	{"denied", "[vendor acme]\ndeny = e" X "\n" GROUP("d") "interface = lan\n",
+		"[profile]\n[endpoint e" X "]\nname = a.example\nallow = tcp/1\n", NULL},
+	{"source", "[vendor acme]\n" GROUP("d") "interface = lan\n",
+		"[profile]\n[endpoint e]\ndirection = in\nname = a" X ".example\n"
+		"address = 45.1.0.0/1" X "\nallow = tcp/1\n",
+		NULL},
+	{"group's drop-in", "[vendor acme]\n", ENDPOINT "name = a.example\n",
+		"allowsyncd.conf.d/group" X "b.conf"},
 	{"set",
 		"[vendor acme]\n[vendor b]\nprofile = acme\n"
 		"[set s]\nfamily = inet\ntable = t" X "\nset = s\nvendor = b\n",
@@ -356,7 +456,9 @@ static char *text_with_hole(const struct hole *h, unsigned byte)
 		_cleanup_(strbuf_done) struct strbuf name = filled(h->drop_in, byte);
 		_cleanup_(strbuf_done) struct strbuf more =
 			filled(of_profile ? "[endpoint d]\nname = d.example\nallow = udp/1-99\n"
-					  : "[vendor more]\nprofile = acme\n",
+				: strstr(h->drop_in, "group")
+					? "[devices more]\nvendor = acme\ninterface = lan\n"
+					: "[vendor more]\nprofile = acme\n",
 				0);
 		read_into(of_profile ? &c.profile_files[c.profile_count++]
 				     : &c.main_files[c.main_count++],
@@ -365,7 +467,7 @@ static char *text_with_hole(const struct hole *h, unsigned byte)
 	struct config *config = config_build(
 		c.main_files, c.main_count, give_profile, &c, NULL, public_suffix_of, &diags);
 	if (!diags.errors)
-		text = ruleset_text(config);
+		text = ruleset_text(config, &outside);
 	config_free(config);
 	for (size_t i = 0; i < c.main_count; i++)
 		reader_file_done(&c.main_files[i]);
@@ -404,7 +506,9 @@ static void each_byte_is_refused_or_harmless(void)
 	CHECK(unshare(CLONE_NEWNET) == 0);
 	CHECK(lab_nft("%s", strbuf_text(&all)));
 	CHECK_STR(lab_output("nft list tables"), "table inet allowsync\n");
-	CHECK_INT(lab_count(lab_output("nft list ruleset"), "chain "), 1);
+	const char *chains = lab_output("nft list chains");
+	CHECK_INT(lab_count(chains, "chain " RULESET_CHAIN " {"), 1);
+	CHECK_INT(lab_count(chains, "chain "), lab_count(chains, "\tchain " RULESET_PREFIX));
 }
 
 static int is_conf(const struct dirent *d)
@@ -440,6 +544,8 @@ int main(int argc, char **argv)
 	free(entries);
 	TAP_RUN(sets_of_the_text_are_the_configurations);
 	TAP_RUN(rules_do_not_grow_with_addresses);
+	TAP_RUN(no_two_sets_or_chains_have_one_name);
+	TAP_RUN(rules_of_groups_do_not_grow_with_what_vendors_have);
 	TAP_RUN(a_reload_keeps_elements_and_replaces_rules);
 	TAP_RUN(hook_tests_the_bits_that_are_set);
 	TAP_RUN(each_byte_is_refused_or_harmless);

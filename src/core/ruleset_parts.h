@@ -1,0 +1,32 @@
+#pragma once
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the text of the managed table is made of. Only ruleset_text.c and its parts use it. */
+#include "core/ruleset.h"
+
+struct strbuf;
+
+/* ruleset_text.c. `then`: what a rule does with what it matches. */
+
+/* "443", "{ 80, 443 }" */
+void ruleset_append_list(struct strbuf *b, const struct strings *items);
+/* The same of interfaces, inside quotes. */
+void ruleset_append_names(struct strbuf *b, const struct strings *names);
+/* "meta mark set meta mark | 0x00100000 accept". The caller frees it. */
+char *ruleset_marking(const struct config_mark *m, const char *verdict);
+/* A comment for those who read the text: what the endpoint allows, and where that is written. */
+void ruleset_describe(
+	struct strbuf *b, const struct config_vendor *v, const struct config_endpoint *e);
+/* One for each way to say its services; `s` NULL: with any address. */
+void ruleset_append_rules(struct strbuf *b, const struct config_vendor *v,
+	const struct config_endpoint *e, const struct ruleset_set *s, const char *then);
+/* All that the vendor allows outwards, by these sets of it. */
+void ruleset_append_vendor(struct strbuf *b, const struct config *c, const struct config_vendor *v,
+	const struct ruleset_set *sets, size_t count, const char *then);
+
+/* ruleset.c: the vendor's sets outwards; they stand together. Returns how many. */
+size_t ruleset_outward(
+	const struct ruleset *r, const struct config_vendor *v, const struct ruleset_set **ret);
+
+/* ruleset_devices.c: the chains that confine. Nothing where there are no groups. */
+void ruleset_append_devices(struct strbuf *b, const struct config *c, const struct ruleset *r,
+	const struct strings *outside);
