@@ -26,6 +26,7 @@ struct ctl {
 	const char *root; /* for the verbs that start the daemon's program; NULL: none */
 	enum json_mode json;
 	bool hook; /* rules: only the line for the admin's chain */
+	bool host; /* check: this machine as well */
 	struct printer printer;
 	struct varlink_client *client;
 };

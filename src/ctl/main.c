@@ -38,7 +38,8 @@ static const struct verb verbs[] = {
 	{"pause", "[SET|VENDOR]", "leave sets exactly as they are, until resume or reload", 0, 1,
 		verb_pause},
 	{"resume", "[SET|VENDOR]", "go on after pause or release", 0, 1, verb_resume},
-	{"check", "", "check the configuration files (allowsyncd --check)", 0, 0, verb_check},
+	{"check", "[--host]", "check the configuration files; --host: and this machine", 0, 0,
+		verb_check},
 };
 
 static void print_help(void)
@@ -90,12 +91,13 @@ static bool parse_json(const char *text, enum json_mode *ret)
 /* -1: go on; else the exit status. */
 static int parse_options(int argc, char **argv, struct ctl *c)
 {
-	enum { JSON = 256, SOCKET, ROOT, HOOK, HELP, VERSION };
+	enum { JSON = 256, SOCKET, ROOT, HOOK, HOST, HELP, VERSION };
 	static const struct option longs[] = {
 		{"json", required_argument, NULL, JSON},
 		{"socket", required_argument, NULL, SOCKET},
 		{"root", required_argument, NULL, ROOT},
 		{"hook", no_argument, NULL, HOOK},
+		{"host", no_argument, NULL, HOST},
 		{"help", no_argument, NULL, HELP},
 		{"version", no_argument, NULL, VERSION},
 		{0},
@@ -119,6 +121,9 @@ static int parse_options(int argc, char **argv, struct ctl *c)
 			break;
 		case HOOK:
 			c->hook = true;
+			break;
+		case HOST:
+			c->host = true;
 			break;
 		case 'h':
 		case HELP:
@@ -152,6 +157,8 @@ static int run_verb(struct ctl *c, int argc, char **argv)
 			continue;
 		if (c->hook && v->fn != verb_rules)
 			return usage("--hook is for rules, not for ", name);
+		if (c->host && v->fn != verb_check)
+			return usage("--host is for check, not for ", name);
 		if (given < v->least)
 			return usage("missing after the verb: ", v->arguments);
 		if (given > v->most)

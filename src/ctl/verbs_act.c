@@ -220,5 +220,5 @@ int verb_resume(struct ctl *c, int argc, char **argv)
 
 int verb_check(struct ctl *c, int argc, char **argv)
 {
-	return become_daemon(c, "--check", NULL);
+	return become_daemon(c, "--check", c->host ? "--host" : NULL);
 }

@@ -4,6 +4,7 @@
 #include "daemon/commands.h"
 #include "daemon/engine.h"
 #include "daemon/faults.h"
+#include "daemon/host_check.h"
 #include "daemon/release.h"
 #include "edge/config_files.h"
 #include "edge/journal.h"
@@ -20,7 +21,7 @@
 struct options {
 	struct engine_options engine;
 	const char *socket;
-	bool check, release;
+	bool check, host, release;
 	const char *release_target;
 };
 
@@ -29,6 +30,8 @@ static const char usage_text[] =
 	"Keeps nftables sets in step with what DNS says of vendors' names.\n"
 	"\n"
 	"  --check             read the configuration, print every fault, and end\n"
+	"  --host              with --check: look also at what else on this machine decides\n"
+	"                      over the vendors' packets\n"
 	"  --release [TARGET]  without a running daemon: remove the daemon's own elements\n"
 	"                      from one set or one vendor's sets, or from all, and end\n"
 	"  --root DIR          read the configuration below DIR\n"
@@ -39,15 +42,28 @@ static const char usage_text[] =
 	"  --stderr            log to stderr even where the journal listens\n"
 	"  --version, --help\n"
 	"\n"
-	"Exit status: 0 fine, 78 the configuration has errors, 64 usage, 70 anything else.\n"
+	"Exit status: 0 fine, 1 --host found what may break something, 78 the configuration has "
+	"errors, 64 usage, 70 anything else.\n"
 	"See allowsyncd(8), allowsyncd.conf(5).\n";
 
 /* True: go on. */
 static bool parse_options(int argc, char **argv, struct options *o, int *ret_status)
 {
-	enum { CHECK = 256, RELEASE, ROOT, STATE, SOCKET, RESOLV_CONF, STDERR, VERSION, HELP };
+	enum {
+		CHECK = 256,
+		HOST,
+		RELEASE,
+		ROOT,
+		STATE,
+		SOCKET,
+		RESOLV_CONF,
+		STDERR,
+		VERSION,
+		HELP
+	};
 	static const struct option longs[] = {
 		{"check", no_argument, NULL, CHECK},
+		{"host", no_argument, NULL, HOST},
 		{"release", no_argument, NULL, RELEASE},
 		{"root", required_argument, NULL, ROOT},
 		{"state", required_argument, NULL, STATE},
@@ -65,6 +81,9 @@ static bool parse_options(int argc, char **argv, struct options *o, int *ret_sta
 		switch (c) {
 		case CHECK:
 			o->check = true;
+			break;
+		case HOST:
+			o->host = true;
 			break;
 		case RELEASE:
 			o->release = true;
@@ -96,6 +115,10 @@ static bool parse_options(int argc, char **argv, struct options *o, int *ret_sta
 			fputs("Try 'allowsyncd --help'.\n", stderr);
 			return false;
 		}
+	}
+	if (o->host && !o->check) {
+		fputs("allowsyncd: --host is for --check\n", stderr);
+		return false;
 	}
 	if (o->release && optind < argc)
 		o->release_target = argv[optind++];
@@ -194,6 +217,8 @@ int main(int argc, char **argv)
 	config_load(o.engine.root, &diags, &config);
 	if (o.check) {
 		status = check(&diags, config);
+		if (status == EX_OK && o.host)
+			status = host_check(config);
 	} else if (diags.errors) {
 		tell_diags(&o, &diags);
 		status = EX_CONFIG;

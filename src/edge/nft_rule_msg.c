@@ -45,10 +45,11 @@ size_t nft_rule_encode_dump_chains(void *buf, uint32_t seq, uint8_t nf_family)
 
 size_t nft_rule_encode_dump_rules(void *buf, uint32_t seq, uint8_t nf_family, const char *table)
 {
-	if (strlen(table) > NFT_MSG_NAME_MAX)
+	if (table && strlen(table) > NFT_MSG_NAME_MAX)
 		return 0;
 	struct nlmsghdr *h = put_request(buf, NFT_MSG_GETRULE, NLM_F_DUMP, seq, nf_family);
-	mnl_attr_put_strz(h, NFTA_RULE_TABLE, table);
+	if (table)
+		mnl_attr_put_strz(h, NFTA_RULE_TABLE, table);
 	return h->nlmsg_len;
 }
 

@@ -14,6 +14,7 @@
 size_t nft_rule_encode_get_table(void *buf, uint32_t seq, uint8_t nf_family, const char *table);
 /* Of all tables of the family: kernels know no filter for chains. */
 size_t nft_rule_encode_dump_chains(void *buf, uint32_t seq, uint8_t nf_family);
+/* `table` NULL: of all tables. */
 size_t nft_rule_encode_dump_rules(void *buf, uint32_t seq, uint8_t nf_family, const char *table);
 
 /* Each takes a message of its kind. Dormant: its chains are on no hook. */
