@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the vendors' pages ask for, as tests/pages/VENDOR.json has it: written from the pages, and
+from nothing of ours. Out of it come the [vendor] sections to try, and for each the matrix of the
+connections that have to pass, and of those beside them that must not.
+
+A file has the page's title; the roles and regions that can be chosen, and the roles of an admin who
+chooses none; values for what only the admin knows ("variables"), which of them a role cannot do
+without ("needed"), and what to choose besides each role in each region; how many addresses DNS
+gives for a name ("answers", else few) and which name leads to which ("aliases"). A cell is a line
+of the page:
+
+    line                where it stands there
+    role, region        whose it is; absent: everybody's
+    endpoint            it is off unless [vendor] says this; the one word taken from the profile
+    direction           who begins: "out" the device, "in" the other side
+    name, address       names, wildcards; addresses, prefixes, ranges, "any", "{variable}"
+    service             protocol and ports of who is asked
+    read                how a line is read that does not say all of this
+"""
+import collections
+import dataclasses
+import ipaddress
+import json
+import os
+
+from lab import SOURCE, ZONES
+from probes import ECHO, ECHO6, TIMESTAMP, Probe, version
+
+Range = collections.namedtuple("Range", "version first last")
+Service = collections.namedtuple("Service", "proto first last")
+
+ANY = [Range(4, 0, 2 ** 32 - 1), Range(6, 0, 2 ** 128 - 1)]
+# Addresses that no page names, for lines that say "any".
+ANYWHERE = ["45.250.1.1", "54.9.9.9", "2a00:1::ffff:1"]
+# A name below each wildcard.
+BELOW = "some-server"
+# No page has them, and everybody would like to.
+OTHER_SERVICES = ["tcp/22", "udp/53"]
+FEW = {4: 2, 6: 1}
+
+
+def text(v, number):
+    return str({4: ipaddress.IPv4Address, 6: ipaddress.IPv6Address}[v](number))
+
+
+def parse_range(word):
+    first, _, last = word.partition("-")
+    if last:
+        return Range(version(first), *(int(ipaddress.ip_address(a)) for a in (first, last)))
+    net = ipaddress.ip_network(first)
+    return Range(net.version, int(net[0]), int(net[-1]))
+
+
+def is_address(word):
+    return word[0].isdigit() and word[-1].isdigit() or ":" in word
+
+
+def parse_service(word):
+    proto, _, ports = word.partition("/")
+    if proto not in ("tcp", "udp"):
+        return Service(word, 0, 0)
+    first, _, last = ports.partition("-")
+    return Service(proto, int(first), int(last or first))
+
+
+def points(first, last):
+    """First, middle, last."""
+    return sorted({first, (first + last) // 2, last})
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """A [vendor] section."""
+    role: tuple = ()
+    region: tuple = ()
+    endpoint: tuple = ()
+    variables: tuple = ()  # (name, values) each
+
+    def section(self, vendor):
+        keys = {"role": self.role, "region": self.region, "endpoint": self.endpoint,
+                **dict(self.variables)}
+        return f"[vendor {vendor}]\n" + "".join(
+            f"{key} = {', '.join(values)}\n" for key, values in keys.items() if values)
+
+    def __str__(self):
+        return "; ".join(self.section("x").splitlines()[1:]) or "nothing chosen"
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    line: str
+    direction: str
+    names: tuple
+    addresses: tuple
+    services: tuple
+    roles: tuple
+    regions: tuple
+    endpoint: str
+
+    @classmethod
+    def of(cls, item):
+        known = {"line", "direction", "name", "address", "service", "role", "region", "endpoint",
+                 "read"}
+        assert not item.keys() - known and item["direction"] in ("out", "in"), item
+        return cls(item["line"], item["direction"], tuple(item.get("name", [])),
+                   tuple(item.get("address", [])), tuple(map(parse_service, item["service"])),
+                   tuple(item.get("role", [])), tuple(item.get("region", [])),
+                   item.get("endpoint"))
+
+    def any(self):
+        return "any" in self.addresses
+
+    def wildcards(self):
+        return any(n.startswith("*.") for n in self.names)
+
+
+class Page:
+    def __init__(self, vendor):
+        with open(os.path.join(SOURCE, "tests", "pages", vendor + ".json"), encoding="utf-8") as f:
+            page = json.load(f)
+        self.vendor, self.title = vendor, page["page"]
+        self.cells = [Cell.of(c) for c in page["cells"]]
+        self.roles, self.regions = page["roles"], page.get("regions", [])
+        self.default_roles = set(page["default roles"])
+        self.variables = page.get("variables", {})
+        self.needed, self.more = page.get("needed", {}), page["more choices"]
+        self.answers, self.aliases = page.get("answers", {}), page.get("aliases", {})
+        self.names = sorted({self.asked(n) for c in self.cells for n in c.names}
+                            | {w for values in self.variables.values() for w in values
+                               if not is_address(w)})
+        assert len({c.line for c in self.cells}) == len(self.cells), "two cells of one line"
+
+    # --- DNS
+
+    @staticmethod
+    def asked(name):
+        return name.replace("*", BELOW)
+
+    def zones(self):
+        return sorted({n.split(".", n.count(".") - 1)[-1] for n in self.names
+                       if not n.endswith(tuple(ZONES))})
+
+    def answer(self, name):
+        """The addresses of a name. No two follow each other: the next one is of nobody."""
+        name = self.asked(name)
+        at = 60 + self.names.index(self.aliases.get(name, name))
+        count = {v: self.answers.get(name, few) for v, few in FEW.items()}
+        return [f"45.{at}.0.{2 * k + 1}" for k in range(count[4])] + [
+            f"2a00:1::{at:x}:{2 * k + 1:x}" for k in range(count[6])]
+
+    def records(self):
+        out = {}
+        for name in self.names:
+            if name in self.aliases:
+                out[name] = {"CNAME": [self.aliases[name] + "."]}
+            else:
+                answer = self.answer(name)
+                out[name] = {kind: [a for a in answer if version(a) == v]
+                             for v, kind in ((4, "A"), (6, "AAAA"))}
+        return out
+
+    def ports(self):
+        """All that a matrix may ask."""
+        return {p + near for c in self.cells for s in c.services for p in points(s.first, s.last)
+                for near in (-1, 0, 1)}
+
+    # --- what can be chosen
+
+    def choices(self):
+        """Nothing; each role in each region and in all; and what the file adds."""
+        found = [Choice()]
+        for role in self.roles:
+            variables = self.values_of(self.needed.get(role, []))
+            for region in [[]] + [[r] for r in self.regions]:
+                found.append(Choice((role,), tuple(region), (), variables))
+        for c in self.more:
+            found.append(Choice(*(tuple(c.get(k, [])) for k in ("role", "region", "endpoint")),
+                                self.values_of(c.get("variables", []))))
+        return found
+
+    def values_of(self, names):
+        return tuple((n, tuple(self.variables[n])) for n in names)
+
+    def is_in_force(self, cell, choice):
+        return bool((not cell.roles or set(choice.role or self.default_roles) & set(cell.roles))
+                    and (not cell.regions or not choice.region
+                         or set(choice.region) & set(cell.regions))
+                    and (not cell.endpoint or cell.endpoint in choice.endpoint)
+                    and self.destinations(cell, dict(choice.variables)))
+
+    def destinations(self, cell, variables):
+        """[Range]; a variable that is not set has none."""
+        out = []
+        for name in cell.names:
+            out += map(parse_range, self.answer(name))
+        for word in cell.addresses:
+            if word == "any":
+                out += ANY
+            for value in variables.get(word.strip("{}"), []) if word[0] == "{" else [word]:
+                if is_address(value):
+                    out.append(parse_range(value))
+                elif value != "any":
+                    out += map(parse_range, self.answer(value))
+        return out
+
+    def matrix(self, choice, cannot):
+        return Matrix(self, choice, cannot)
+
+
+class Lines:
+    """Some cells: what they allow together."""
+
+    def __init__(self, page, cells, variables):
+        self.cells = [(c, page.destinations(c, variables)) for c in cells]
+
+    def allow(self, probe):
+        """The first cell that does, or None."""
+        v, number = version(probe.address), int(ipaddress.ip_address(probe.address))
+        for cell, destinations in self.cells:
+            if cell.direction == probe.direction and any(
+                    s.proto == probe.proto and s.first <= probe.port <= s.last
+                    for s in cell.services) and any(
+                    r.version == v and r.first <= number <= r.last for r in destinations):
+                return cell
+        return None
+
+    def points(self):
+        """Addresses: all of a few, else the first, the middle and the last one."""
+        out = set()
+        for cell, ranges in self.cells:
+            if cell.any():
+                out |= set(ANYWHERE)
+                continue
+            single = [r for r in ranges if r.first == r.last]
+            for v in (4, 6):
+                mine = sorted(r.first for r in single if r.version == v)
+                if len(mine) > 8:
+                    mine = [mine[0], mine[len(mine) // 2], mine[-1]]
+                out |= {text(v, a) for a in mine}
+            out |= {text(r.version, a) for r in ranges if r not in single
+                    for a in points(r.first, r.last)}
+        return out
+
+
+class Matrix:
+    """What a [vendor] section makes of a page, in a mode. `cannot` says why the mode cannot carry a
+    cell, or None.
+
+    allowed       {Probe: cell}
+    not_carried   {Probe: (cell, why)}: the page allows it
+    near_misses   {Probe}: the page does not. Each destination of the page, whoever may have it,
+                  with each service of the page, in both directions; and beside what is allowed the
+                  ports and addresses before and after, and the other protocols.
+    """
+
+    def __init__(self, page, choice, cannot):
+        self.variables = dict(choice.variables)
+        self.page = page
+        self.in_force = [c for c in page.cells if page.is_in_force(c, choice)]
+        reasons = {c.line: cannot(c) for c in self.in_force}
+        self.carried = [c for c in self.in_force if not reasons[c.line]]
+        carried, all_of_it = (Lines(page, cells, self.variables)
+                              for cells in (self.carried, self.in_force))
+        self.allowed, self.not_carried, self.near_misses = {}, {}, set()
+        for probe in self.candidates(page):
+            if cell := carried.allow(probe):
+                self.allowed[probe] = cell
+            elif cell := all_of_it.allow(probe):
+                self.not_carried[probe] = (cell, reasons[cell.line])
+            else:
+                self.near_misses.add(probe)
+
+    def candidates(self, page):
+        everywhere = Lines(page, page.cells, page.variables).points() | set(ANYWHERE)
+        services = {(s.proto, port) for c in page.cells for s in c.services
+                    for port in points(s.first, s.last)}
+        services |= {(s.proto, s.first) for s in map(parse_service, OTHER_SERVICES)}
+        found = {Probe(direction, proto, address, port) for direction in ("out", "in")
+                 for address in everywhere for proto, port in services}
+        for cell in self.in_force:
+            found |= self.beside(cell)
+            found |= {Probe(cell.direction, s.proto, text(r.version, r.first), port)
+                      for r in self.page.destinations(cell, self.variables) if r.first == r.last
+                      for s in cell.services for port in points(s.first, s.last)}
+        fits = {ECHO: 4, TIMESTAMP: 4, ECHO6: 6}
+        return {p for p in found if fits.get(p.proto, version(p.address)) == version(p.address)}
+
+    def beside(self, cell):
+        found, addresses = set(), Lines(self.page, [cell], self.variables).points()
+        for address in addresses:
+            for s in cell.services:
+                around = [(s.proto, s.first - 1), (s.proto, s.last + 1)]
+                if s.proto in ("tcp", "udp"):
+                    other = "udp" if s.proto == "tcp" else "tcp"
+                    around += [(other, p) for p in points(s.first, s.last)]
+                    around += [(ECHO, 0), (ECHO6, 0)]
+                    found |= {Probe(cell.direction, proto, address, port) for proto, port in around
+                              if proto not in ("tcp", "udp") or 0 < port < 65536}
+                else:
+                    found.add(Probe(cell.direction, TIMESTAMP, address, 0))
+        for r in self.page.destinations(cell, self.variables):
+            if r in ANY or r.first == r.last and text(r.version, r.first) not in addresses:
+                continue
+            for number in (r.first - 1, r.last + 1):
+                found |= {Probe(cell.direction, s.proto, text(r.version, number), port)
+                          for s in cell.services for port in points(s.first, s.last)}
+        return found
+
+    def names(self):
+        """Those that DNS has to be asked for."""
+        words = [*(n for c in self.in_force for n in c.names),
+                 *(w for c in self.in_force for a in c.addresses
+                   for w in self.variables.get(a.strip("{}"), []) if not is_address(w))]
+        return {w for w in words if not w.startswith("*.")}
+
+    def elements(self):
+        """What is carried as elements of addr . proto . port, as nft writes them."""
+        out = {"out": set(), "in": set()}
+        for cell in self.carried:
+            if not all(s.proto in ("tcp", "udp") and s.last - s.first < 16 for s in cell.services):
+                continue
+            out[cell.direction] |= {
+                f"{text(r.version, r.first)} . {s.proto} . {port}"
+                for r in self.page.destinations(cell, self.variables) if r.first == r.last
+                for s in cell.services for port in range(s.first, s.last + 1)}
+        return out

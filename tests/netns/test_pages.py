@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The vendors' pages against the kernel: for each vendor, role and region, in each way to stand in
+a ruleset, everything that the page allows connects, and what lies beside it is refused.
+
+What is expected comes from the pages (tests/pages), what is loaded from the profiles.
+"""
+import collections
+import configparser
+import os
+
+import pytest
+
+import recipes
+from lab import SOURCE
+from pages import Page
+from probes import ECHO_PORT, REFUSE, Prober
+from varlink import Client
+
+VENDORS = ["cloudtrax", "digi", "ixon", "ray", "ringio"]
+CHAIN = """
+	chain forward {
+		type filter hook forward priority filter; policy drop;
+		ct state established,related accept
+%s		%s
+	}
+"""
+ADDR = {4: ("ipv4_addr", "ip"), 6: ("ipv6_addr", "ip6")}
+
+
+class Mode:
+    """A way to stand in a ruleset, for one vendor.
+
+    cannot(cell)    what the daemon says of a cell that this way does not carry; None: it carries it
+    ruleset()       the admin's table, whose chain ends with REFUSE
+    config(choice)  the configuration for a way to choose
+    load(...)       what the admin does when that is in force
+    services(...)   the elements of addr . proto . port that it has led to, in a direction
+    """
+
+    def __init__(self, vendor):
+        self.vendor = vendor
+
+    def load(self, lab, daemon):
+        pass
+
+
+class Profile:
+    """Its endpoints, as an admin knows them who writes [set] sections."""
+
+    def __init__(self, vendor):
+        self.text = configparser.ConfigParser(strict=False, interpolation=None, delimiters="=")
+        self.text.read(os.path.join(SOURCE, "conf", "vendors", vendor + ".conf"))
+        self.endpoints = [s.split(" ")[1] for s in self.text.sections() if s.startswith("endpoint")]
+        self.default_role = self.words("profile", "default-role") or self.words("profile", "role")
+
+    def words(self, section, key):
+        return [w.strip() for w in self.text.get(section, key, fallback="").split(",") if w.strip()]
+
+    def direction(self, endpoint):
+        return self.text.get(f"endpoint {endpoint}", "direction", fallback="out")
+
+    def is_chosen(self, endpoint, choice):
+        section = f"endpoint {endpoint}"
+        role, region, address = (self.words(section, k) for k in ("role", "region", "address"))
+        variables = {w.strip("{}") for w in address if w[0] == "{"}
+        return endpoint in choice.endpoint or (
+            self.text.get(section, "default", fallback="yes") != "no"
+            and (not role or set(role) & set(choice.role or self.default_role))
+            and (not region or set(region) & set(choice.region or region))
+            and variables <= set(dict(choice.variables)))
+
+
+def both(*matches):
+    return {4: matches, 6: matches}
+
+
+PING = {4: ["icmp type echo-request"], 6: ["icmpv6 type echo-request"]}
+PHONE = both("udp dport 1-65535", "tcp dport 5060-5066")
+
+
+class Attached(Mode):
+    """Sets of the admin's. Most of a vendor goes into sets of addr . proto . port, one for each
+    direction; what these cannot hold, into sets of addresses whose rules say the services."""
+
+    name = "attached"
+    OWN = {
+        "ixon": {"failover": PING},
+        "ray": {"ping": PING, "addresses": both("tcp dport { 443, 8884 }"),
+                "any-destination": both("tcp dport { 443, 8884 }")},
+        "ringio": {"media": both("udp dport 10000-20000"), "ip-phone-out": PHONE,
+                   "ip-phone-in": PHONE, "ip-phone-in-any": PHONE},
+    }
+
+    def __init__(self, vendor):
+        super().__init__(vendor)
+        self.profile, self.own = Profile(vendor), self.OWN.get(vendor, {})
+
+    def cannot(self, cell):
+        if cell.any():
+            return "any destination is a rule, no element"
+        return "wildcards are not carried out" if cell.wildcards() else None
+
+    def ruleset(self):
+        sets, rules = "", ""
+        for v, (kind, ip) in ADDR.items():
+            end = {"out": f"{ip} daddr", "in": f"{ip} saddr"}
+            for direction in end:
+                name = f"services-{direction}{v}"
+                sets += f"\tset {name} {{ type {kind} . inet_proto . inet_service; }}\n"
+                rules += f"\t\t{end[direction]} . meta l4proto . th dport @{name} accept\n"
+            for name, matches in self.own.items():
+                sets += f"\tset {name}{v} {{ type {kind}; flags interval; }}\n"
+                rules += "".join(f"\t\t{end[self.profile.direction(name)]} @{name}{v} {m} accept\n"
+                                 for m in matches[v])
+        return "table inet filter {\n" + sets + CHAIN % (rules, REFUSE) + "}\n"
+
+    def config(self, choice):
+        taken = {}
+        for name in self.profile.endpoints:
+            if not self.profile.is_chosen(name, choice):
+                continue
+            direction = self.profile.direction(name)
+            if name in self.own:
+                taken[name] = ([name], direction)
+                continue
+            for way in ("out", "in") if direction == "both" else (direction,):
+                taken.setdefault(f"services-{way}", ([], way))[0].append(name)
+        return recipes.resolver() + choice.section(self.vendor) + recipes.sets(*(
+            f"{name}{v} {self.vendor}\nendpoint = {', '.join(endpoints)}\ndirection = {direction}"
+            for name, (endpoints, direction) in taken.items() for v in ADDR))
+
+    def services(self, lab, direction):
+        return {e for v in ADDR for e in lab.elements(f"services-{direction}{v}")}
+
+
+class Marked(Mode):
+    """Rules that mark, loaded as they are printed, and the line that accepts what is marked."""
+
+    name = "marked"
+    MARK = "[mark]\ntowards = wan\n"
+
+    def cannot(self, cell):
+        if cell.direction == "in":
+            return "inbound, and no [set] with direction = in"
+        return "wildcards are not carried out" if cell.wildcards() else None
+
+    def ruleset(self):
+        return "table inet filter {" + CHAIN % (
+            "\t\tmeta mark & 0x00100000 == 0x00100000 accept\n", REFUSE) + "}\n"
+
+    def config(self, choice):
+        return recipes.resolver() + self.MARK + choice.section(self.vendor)
+
+    def load(self, lab, daemon):
+        lab.gateway.nft(daemon.ctl("rules", check=True).stdout)
+
+    def services(self, lab, direction):
+        listed = lab.gateway.run(["nft", "list", "sets", "inet"]).stdout
+        return {e for v in ADDR if direction == "out" and f"set v_{self.vendor}{v} " in listed
+                for e in lab.elements(f"v_{self.vendor}{v}", table="allowsync")}
+
+
+class MarkedEverywhere(Marked):
+    """Without saying where the outside is."""
+
+    name = "marked-without-towards"
+    MARK = ""
+
+    def cannot(self, cell):
+        return "any destination needs towards" if cell.any() else super().cannot(cell)
+
+
+MODES = [(v, m) for v in VENDORS for m in (Attached, Marked)] + [("ray", MarkedEverywhere)]
+
+
+class Count:
+    def __init__(self):
+        self.choices = self.cells = self.allowed = self.near_misses = 0
+        self.not_carried = collections.Counter()
+
+    def add(self, matrix):
+        self.choices += 1
+        self.cells += len(matrix.in_force)
+        self.allowed += len(matrix.allowed)
+        self.near_misses += len(matrix.near_misses)
+        self.not_carried.update((cell.line, why) for cell, why in matrix.not_carried.values())
+
+    def __str__(self):
+        lines = [f"{self.choices} choices with {self.cells} cells in all, "
+                 f"{self.allowed} connections allowed, {self.near_misses} near misses refused, "
+                 f"{sum(self.not_carried.values())} not carried and refused"]
+        lines += [f"{n} of \"{line}\" ({why})" for (line, why), n in self.not_carried.items()]
+        return "; ".join(lines)
+
+
+def connections(prober, matrix):
+    """Tries them all, and gives sentences about those that did not end as they had to."""
+    before = prober.refused_by_the_chain()
+    outcomes = prober.outcomes([*matrix.allowed, *matrix.not_carried, *matrix.near_misses])
+    for probe, outcome in outcomes.items():
+        expected = "reached" if probe in matrix.allowed else "refused"
+        if outcome != expected:
+            cell = matrix.allowed.get(probe) or matrix.not_carried.get(probe, [None])[0]
+            yield (f"{probe.direction} {probe.address} {probe.proto} {probe.port}: {outcome}, "
+                   + (f"though the page allows it ({cell.line})" if expected == "reached" else
+                      "though this mode does not carry it" if cell else "though no line allows it"))
+    refusals = sum(o == "refused" for o in outcomes.values())
+    counted = prober.refused_by_the_chain() - before
+    if counted < refusals:
+        yield f"{refusals} were refused, {counted} of them by the chain"
+
+
+def beyond(lab, client, mode, matrix):
+    """Sentences about what was made of the configuration though no line asks for it, and about what
+    is not carried and not said to be."""
+    for direction, expected in matrix.elements().items():
+        for element in mode.services(lab, direction) - expected:
+            yield f"element {element}, which no line asks for"
+    for name in {n["name"]["name"] for n in client.list("ListNames") if n} ^ matrix.names():
+        yield f"{name} is asked for, or should be"
+    undone = client.call("GetStatus")["status"]["undone"]
+    for _, why in set(matrix.not_carried.values()):
+        if not [u for u in undone if why in u]:
+            yield f"not carried, and the status does not say: {why}"
+
+
+def all_sets_ok(client):
+    return all(reply["set"]["state"] == "ok" for reply in client.list("ListSets") if reply)
+
+
+@pytest.mark.parametrize("vendor, mode", MODES, ids=[f"{v}-{m.name}" for v, m in MODES])
+def test_page(make_lab, record_property, vendor, mode):
+    page, mode = Page(vendor), mode(vendor)
+    lab = make_lab(cache=False, ruleset=mode.ruleset(), ports=(ECHO_PORT,), zones=page.zones(),
+                   records=page.records())
+    prober = Prober(lab, page.ports())
+    daemon = lab.daemon(mode.config(page.choices()[0])).start()
+    client, count, seen, complaints = Client(daemon.socket), Count(), set(), []
+    for choice in page.choices():
+        daemon.configure(mode.config(choice))
+        client.call("Reload")
+        mode.load(lab, daemon)
+        client.call("Resolve")
+        recipes.becomes(lambda: all_sets_ok(client), lambda: f"in step: {client.list('ListSets')}")
+        matrix = page.matrix(choice, mode.cannot)
+        for text in [*connections(prober, matrix), *beyond(lab, client, mode, matrix)]:
+            complaints.append(f"[{choice}] {text}")
+        count.add(matrix)
+        seen |= {c.line for c in matrix.in_force}
+    client.close()
+    assert not complaints, f"{len(complaints)} wrong:\n" + "\n".join(complaints[:40])
+    assert seen == {c.line for c in page.cells}, "cells that no choice brings into force"
+    record_property("matrix", str(count))
