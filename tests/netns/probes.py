@@ -4,8 +4,9 @@ with an echo, UDP with an echo, ICMP echo. Each ends as
 
     "reached"   the other side answered
     "refused"   the gateway's chain said so (REFUSE), by an ICMP error that no host sends
-    "silent"    neither came within the time: never what a test expects
     "E..."      any other error
+
+That neither comes is never meant: such silence is a failure at once.
 
 Every connection has a source port of its own for as long as the lab lives, so that none is taken
 for a part of an earlier one that was allowed.
@@ -198,10 +199,9 @@ class Prober:
                 found[flow.probe] = outcome
                 flow.close()
                 del flows[fd]
-        for flow in flows.values():
-            found[flow.probe] = "silent"
-            flow.close()
         poll.close()
+        assert not flows, ("neither answered nor refused: "
+                           f"{sorted(f.probe for f in flows.values())[:8]}")
         return found
 
     def refused_by_the_chain(self):

@@ -115,16 +115,13 @@ class Attached(Mode):
         return "table inet filter {\n" + sets + CHAIN % (rules, REFUSE) + "}\n"
 
     def config(self, choice):
-        taken = {}
-        for name in self.profile.endpoints:
-            if not self.profile.is_chosen(name, choice):
-                continue
-            direction = self.profile.direction(name)
-            if name in self.own:
-                taken[name] = ([name], direction)
-                continue
-            for way in ("out", "in") if direction == "both" else (direction,):
-                taken.setdefault(f"services-{way}", ([], way))[0].append(name)
+        chosen = [e for e in self.profile.endpoints if self.profile.is_chosen(e, choice)]
+        taken = {e: ([e], self.profile.direction(e)) for e in chosen if e in self.own}
+        rest = [e for e in chosen if e not in self.own]
+        for direction in ("out", "in"):
+            # All of them: which are for that direction is the daemon's to know.
+            if any(self.profile.direction(e) in (direction, "both") for e in rest):
+                taken[f"services-{direction}"] = (rest, direction)
         return recipes.resolver() + choice.section(self.vendor) + recipes.sets(*(
             f"{name}{v} {self.vendor}\nendpoint = {', '.join(endpoints)}\ndirection = {direction}"
             for name, (endpoints, direction) in taken.items() for v in ADDR))
