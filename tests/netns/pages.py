@@ -16,6 +16,8 @@ of the page:
     name, address       names, wildcards; addresses, prefixes, ranges, "any", "{variable}"
     service             protocol and ports of who is asked
     read                how a line is read that does not say all of this
+
+"notes" are the lines that no connection shows, each with words of the profile that carry it.
 """
 import collections
 import dataclasses
@@ -118,7 +120,7 @@ class Page:
     def __init__(self, vendor):
         with open(os.path.join(SOURCE, "tests", "pages", vendor + ".json"), encoding="utf-8") as f:
             page = json.load(f)
-        self.vendor, self.title = vendor, page["page"]
+        self.vendor, self.title, self.notes = vendor, page["page"], page["notes"]
         self.cells = [Cell.of(c) for c in page["cells"]]
         self.roles, self.regions = page["roles"], page.get("regions", [])
         self.default_roles = set(page["default roles"])

@@ -248,3 +248,13 @@ def test_page(make_lab, record_property, vendor, mode):
     assert not complaints, f"{len(complaints)} wrong:\n" + "\n".join(complaints[:40])
     assert seen == {c.line for c in page.cells}, "cells that no choice brings into force"
     record_property("matrix", str(count))
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_lines_that_are_no_connection_are_in_the_profile(vendor):
+    page = Page(vendor)
+    with open(os.path.join(SOURCE, "conf", "vendors", vendor + ".conf"), encoding="utf-8") as f:
+        text = [line for line in f.read().splitlines() if not line.startswith("#")]
+    assert f"page = {page.title}" in text
+    missing = [n["line"] for n in page.notes if not [t for t in text if n["profile"] in t]]
+    assert not missing, "not in the profile"
