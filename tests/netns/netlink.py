@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Listens to nf_tables' notifications: which transaction changed which elements."""
+"""Listens to nf_tables' notifications: which transaction changed which elements. And makes a node
+forget its flows."""
 import collections
 import select
 import socket
@@ -9,6 +10,7 @@ import time
 NETLINK_NETFILTER, NFNLGRP_NFTABLES = 12, 7
 SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, SO_RCVBUFFORCE = 270, 1, 33
 NFNL_SUBSYS_NFTABLES = 10
+CT_DELETE, NLM_F_REQUEST, NLM_F_ACK = 1 << 8 | 2, 1, 4
 NEWSET, DELSET, NEWSETELEM, DELSETELEM, NEWGEN = 9, 11, 12, 14, 15
 
 # One transaction: its number, who made it, and its element changes as (table, set, key bytes).
@@ -88,3 +90,10 @@ class Monitor:
 
     def close(self):
         self.socket.close()
+
+
+def forget_flows(node):
+    """All that conntrack knows there: the next packet of whatever is a new one."""
+    with node.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as s:
+        s.sendto(struct.pack("=IHHII4x", 20, CT_DELETE, NLM_F_REQUEST | NLM_F_ACK, 1, 0), (0, 0))
+        assert struct.unpack_from("=i", s.recv(4096), 16) == (0,)

@@ -13,11 +13,16 @@ of the page:
     role, region        whose it is; absent: everybody's
     endpoint            it is off unless [vendor] says this; the one word taken from the profile
     direction           who begins: "out" the device, "in" the other side
+    needs               the variable that it takes, where its destinations do not show that
     name, address       names, wildcards; addresses, prefixes, ranges, "any", "{variable}"
+    family              4 or 6; absent: whatever the destinations have
     service             protocol and ports of who is asked
     read                how a line is read that does not say all of this
 
 "notes" are the lines that no connection shows, each with words of the profile that carry it.
+
+In examples/ there are vendors that do not exist, with needs that the others do not have, and their
+profiles.
 """
 import collections
 import dataclasses
@@ -31,13 +36,14 @@ from probes import ECHO, ECHO6, TIMESTAMP, Probe, version
 Range = collections.namedtuple("Range", "version first last")
 Service = collections.namedtuple("Service", "proto first last")
 
+PAGES = os.path.join(SOURCE, "tests", "pages")
 ANY = [Range(4, 0, 2 ** 32 - 1), Range(6, 0, 2 ** 128 - 1)]
 # Addresses that no page names, for lines that say "any".
 ANYWHERE = ["45.250.1.1", "54.9.9.9", "2a00:1::ffff:1"]
 # A name below each wildcard.
 BELOW = "some-server"
 # No page has them, and everybody would like to.
-OTHER_SERVICES = ["tcp/22", "udp/53"]
+OTHERS = [("tcp", 22), ("udp", 53), ("gre", 0)]
 FEW = {4: 2, 6: 1}
 
 
@@ -60,7 +66,7 @@ def is_address(word):
 def parse_service(word):
     proto, _, ports = word.partition("/")
     if proto not in ("tcp", "udp"):
-        return Service(word, 0, 0)
+        return Service(word, 0, 65535 if word == "any" else 0)
     first, _, last = ports.partition("-")
     return Service(proto, int(first), int(last or first))
 
@@ -68,6 +74,13 @@ def parse_service(word):
 def points(first, last):
     """First, middle, last."""
     return sorted({first, (first + last) // 2, last})
+
+
+def asked(service):
+    """[(proto, port)] to try of a service."""
+    if service.proto == "any":
+        return OTHERS + [(ECHO, 0), (ECHO6, 0), (TIMESTAMP, 0)]
+    return [(service.proto, port) for port in points(service.first, service.last)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,16 +111,19 @@ class Cell:
     roles: tuple
     regions: tuple
     endpoint: str
+    needs: str
+    families: tuple
 
     @classmethod
     def of(cls, item):
         known = {"line", "direction", "name", "address", "service", "role", "region", "endpoint",
-                 "read"}
+                 "read", "needs", "family"}
         assert not item.keys() - known and item["direction"] in ("out", "in"), item
         return cls(item["line"], item["direction"], tuple(item.get("name", [])),
                    tuple(item.get("address", [])), tuple(map(parse_service, item["service"])),
                    tuple(item.get("role", [])), tuple(item.get("region", [])),
-                   item.get("endpoint"))
+                   item.get("endpoint"), item.get("needs"),
+                   (item["family"],) if "family" in item else (4, 6))
 
     def any(self):
         return "any" in self.addresses
@@ -118,7 +134,12 @@ class Cell:
 
 class Page:
     def __init__(self, vendor):
-        with open(os.path.join(SOURCE, "tests", "pages", vendor + ".json"), encoding="utf-8") as f:
+        example = os.path.join(PAGES, "examples", vendor)
+        self.is_example = os.path.exists(example + ".conf")
+        self.profile = (example if self.is_example else
+                        os.path.join(SOURCE, "conf", "vendors", vendor)) + ".conf"
+        path = (example if self.is_example else os.path.join(PAGES, vendor)) + ".json"
+        with open(path, encoding="utf-8") as f:
             page = json.load(f)
         self.vendor, self.title, self.notes = vendor, page["page"], page["notes"]
         self.cells = [Cell.of(c) for c in page["cells"]]
@@ -127,7 +148,7 @@ class Page:
         self.variables = page.get("variables", {})
         self.needed, self.more = page.get("needed", {}), page["more choices"]
         self.answers, self.aliases = page.get("answers", {}), page.get("aliases", {})
-        self.names = sorted({self.asked(n) for c in self.cells for n in c.names}
+        self.names = sorted({self.question(n) for c in self.cells for n in c.names}
                             | {w for values in self.variables.values() for w in values
                                if not is_address(w)})
         assert len({c.line for c in self.cells}) == len(self.cells), "two cells of one line"
@@ -135,7 +156,7 @@ class Page:
     # --- DNS
 
     @staticmethod
-    def asked(name):
+    def question(name):
         return name.replace("*", BELOW)
 
     def zones(self):
@@ -144,7 +165,7 @@ class Page:
 
     def answer(self, name):
         """The addresses of a name. No two follow each other: the next one is of nobody."""
-        name = self.asked(name)
+        name = self.question(name)
         at = 60 + self.names.index(self.aliases.get(name, name))
         count = {v: self.answers.get(name, few) for v, few in FEW.items()}
         return [f"45.{at}.0.{2 * k + 1}" for k in range(count[4])] + [
@@ -163,7 +184,7 @@ class Page:
 
     def ports(self):
         """All that a matrix may ask."""
-        return {p + near for c in self.cells for s in c.services for p in points(s.first, s.last)
+        return {port + near for c in self.cells for s in c.services for _, port in asked(s)
                 for near in (-1, 0, 1)}
 
     # --- what can be chosen
@@ -188,6 +209,7 @@ class Page:
                     and (not cell.regions or not choice.region
                          or set(choice.region) & set(cell.regions))
                     and (not cell.endpoint or cell.endpoint in choice.endpoint)
+                    and (not cell.needs or cell.needs in dict(choice.variables))
                     and self.destinations(cell, dict(choice.variables)))
 
     def destinations(self, cell, variables):
@@ -203,7 +225,7 @@ class Page:
                     out.append(parse_range(value))
                 elif value != "any":
                     out += map(parse_range, self.answer(value))
-        return out
+        return [r for r in out if r.version in cell.families]
 
     def matrix(self, choice, cannot):
         return Matrix(self, choice, cannot)
@@ -220,7 +242,7 @@ class Lines:
         v, number = version(probe.address), int(ipaddress.ip_address(probe.address))
         for cell, destinations in self.cells:
             if cell.direction == probe.direction and any(
-                    s.proto == probe.proto and s.first <= probe.port <= s.last
+                    s.proto in (probe.proto, "any") and s.first <= probe.port <= s.last
                     for s in cell.services) and any(
                     r.version == v and r.first <= number <= r.last for r in destinations):
                 return cell
@@ -274,38 +296,37 @@ class Matrix:
 
     def candidates(self, page):
         everywhere = Lines(page, page.cells, page.variables).points() | set(ANYWHERE)
-        services = {(s.proto, port) for c in page.cells for s in c.services
-                    for port in points(s.first, s.last)}
-        services |= {(s.proto, s.first) for s in map(parse_service, OTHER_SERVICES)}
+        # also where a cell is for one family only
+        everywhere |= {a for n in page.names for a in page.answer(n)[::len(page.answer(n)) - 1]}
+        services = {ask for c in page.cells for s in c.services for ask in asked(s)} | set(OTHERS)
         found = {Probe(direction, proto, address, port) for direction in ("out", "in")
                  for address in everywhere for proto, port in services}
         for cell in self.in_force:
             found |= self.beside(cell)
-            found |= {Probe(cell.direction, s.proto, text(r.version, r.first), port)
+            found |= {Probe(cell.direction, proto, text(r.version, r.first), port)
                       for r in self.page.destinations(cell, self.variables) if r.first == r.last
-                      for s in cell.services for port in points(s.first, s.last)}
+                      for s in cell.services for proto, port in asked(s)}
         fits = {ECHO: 4, TIMESTAMP: 4, ECHO6: 6}
         return {p for p in found if fits.get(p.proto, version(p.address)) == version(p.address)}
 
     def beside(self, cell):
         found, addresses = set(), Lines(self.page, [cell], self.variables).points()
-        for address in addresses:
-            for s in cell.services:
-                around = [(s.proto, s.first - 1), (s.proto, s.last + 1)]
-                if s.proto in ("tcp", "udp"):
-                    other = "udp" if s.proto == "tcp" else "tcp"
-                    around += [(other, p) for p in points(s.first, s.last)]
-                    around += [(ECHO, 0), (ECHO6, 0)]
-                    found |= {Probe(cell.direction, proto, address, port) for proto, port in around
-                              if proto not in ("tcp", "udp") or 0 < port < 65536}
-                else:
-                    found.add(Probe(cell.direction, TIMESTAMP, address, 0))
+        for s in cell.services:
+            around = []
+            if s.proto in ("tcp", "udp"):
+                other = "udp" if s.proto == "tcp" else "tcp"
+                around = [(s.proto, p) for p in (s.first - 1, s.last + 1) if 0 < p < 65536]
+                around += [(other, p) for p in points(s.first, s.last)] + [(ECHO, 0), (ECHO6, 0)]
+            elif s.proto == ECHO:
+                around = [(TIMESTAMP, 0)]
+            found |= {Probe(cell.direction, proto, address, port)
+                      for address in addresses for proto, port in around}
         for r in self.page.destinations(cell, self.variables):
             if r in ANY or r.first == r.last and text(r.version, r.first) not in addresses:
                 continue
             for number in (r.first - 1, r.last + 1):
-                found |= {Probe(cell.direction, s.proto, text(r.version, number), port)
-                          for s in cell.services for port in points(s.first, s.last)}
+                found |= {Probe(cell.direction, proto, text(r.version, number), port)
+                          for s in cell.services for proto, port in asked(s)}
         return found
 
     def names(self):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Connections tried by the hundred through the gateway of a lab, out of the device or into it: TCP
-with an echo, UDP with an echo, ICMP echo. Each ends as
+with an echo, UDP with an echo, ICMP echo, and packets of other protocols. Each ends as
 
     "reached"   the other side answered
     "refused"   the gateway's chain said so (REFUSE), by an ICMP error that no host sends
@@ -8,8 +8,10 @@ with an echo, UDP with an echo, ICMP echo. Each ends as
 
 That neither comes is never meant: such silence is a failure at once.
 
-Every connection has a source port of its own for as long as the lab lives, so that none is taken
-for a part of an earlier one that was allowed.
+Every connection has a source port of its own for as long as the lab lives, and before each hundred
+the gateway forgets its flows: none is taken for a part of an earlier one that was allowed.
+
+As a program it answers the packets of PROTOCOLS, on every address of its node.
 """
 import collections
 import errno
@@ -22,6 +24,7 @@ import time
 
 import spaces
 from lab import DNS4
+from netlink import forget_flows
 
 # A flow of the device, or into it: `address` is the remote end, `port` is 0 where proto has none.
 Probe = collections.namedtuple("Probe", "direction proto address port")
@@ -33,7 +36,10 @@ REFUSE = 'counter reject with icmpx admin-prohibited comment "refused"'
 REFUSAL = {4: (2, 3, 13), 6: (3, 1, 1)}
 RECVERR = {4: (socket.IPPROTO_IP, 11), 6: (socket.IPPROTO_IPV6, 25)}
 AT_ONCE, SILENCE_S, FIRST_PORT, LAST_PORT, ECHO_PORT = 200, 30.0, 1024, 65535, 7
-HELLO = b"hello"
+# Long enough for an ICMP error to quote what the kernel wants to see of it.
+HELLO, ANSWER = b"are you there", b"I am"
+# Without ports, nor anybody who answers them.
+PROTOCOLS = {"gre": 47, "esp": 50}
 # type, its answer's, and what follows the sequence number
 ICMP = {ECHO: (8, 0, HELLO), ECHO6: (128, 129, HELLO), TIMESTAMP: (13, 14, bytes(12))}
 
@@ -70,7 +76,8 @@ class Flow:
             "tcp": (socket.SOCK_STREAM, 0, number), "udp": (socket.SOCK_DGRAM, 0, number),
             ECHO: (socket.SOCK_DGRAM, socket.IPPROTO_ICMP, number),
             ECHO6: (socket.SOCK_DGRAM, socket.IPPROTO_ICMPV6, number),
-            TIMESTAMP: (socket.SOCK_RAW, socket.IPPROTO_ICMP, 0)}[probe.proto]
+            TIMESTAMP: (socket.SOCK_RAW, socket.IPPROTO_ICMP, 0),
+            **{name: (socket.SOCK_RAW, p, 0) for name, p in PROTOCOLS.items()}}[probe.proto]
         self.socket = socket.socket(family, kind | socket.SOCK_NONBLOCK, protocol)
         # The error waits in a queue. By itself it gets lost where it comes during connect().
         self.socket.setsockopt(*RECVERR[self.version], 1)
@@ -97,6 +104,8 @@ class Flow:
         return None
 
     def message(self):
+        if self.probe.proto in PROTOCOLS:
+            return bytes(8) + HELLO
         if self.probe.proto not in ICMP:
             return HELLO
         kind, _, rest = ICMP[self.probe.proto]
@@ -120,16 +129,19 @@ class Flow:
             return None
         except OSError as e:
             return self.failed(e.errno)
-        if self.probe.proto in ICMP:
+        if self.probe.proto in ICMP or self.probe.proto in PROTOCOLS:
             return "reached" if self.answers(data) else None
         return "reached" if data == HELLO else f"other data: {data!r}"
 
     def answers(self, data):
-        """A raw socket hears all that comes from its peer, with the head of the IP packet."""
-        if self.probe.proto != TIMESTAMP:
-            return data[0] == ICMP[self.probe.proto][1]
-        data = data[(data[0] & 15) * 4:]
-        return data[0] == ICMP[TIMESTAMP][1] and struct.unpack("!H", data[4:6])[0] == self.number
+        """A raw socket hears all that comes from its peer, in IPv4 with the head of the packet."""
+        if self.version == 4 and self.probe.proto not in (ECHO, ECHO6):
+            data = data[(data[0] & 15) * 4:]
+        if self.probe.proto in PROTOCOLS:
+            return data == ANSWER
+        if self.probe.proto == TIMESTAMP and struct.unpack("!H", data[4:6])[0] != self.number:
+            return False
+        return data[0] == ICMP[self.probe.proto][1]
 
     def failed(self, error):
         try:
@@ -155,9 +167,10 @@ class Prober:
             node.nft(ALL_PORTS)
         # Every packet that is refused gets its error, however many there are.
         lab.gateway.sysctl("net.ipv4.icmp_ratemask=0", "net.ipv6.icmp.ratemask=2")
-        echo = lab.device.popen(["/usr/bin/python3", spaces.__file__, str(ECHO_PORT)],
-                                stdout=subprocess.PIPE, text=True)
-        assert echo.stdout.readline() == "ready\n"
+        for node, program in ((lab.device, [spaces.__file__, str(ECHO_PORT)]),
+                              (lab.device, [__file__]), (lab.internet, [__file__])):
+            echo = node.popen(["/usr/bin/python3"] + program, stdout=subprocess.PIPE, text=True)
+            assert echo.stdout.readline() == "ready\n"
 
     def number(self, probe):
         number = self.numbers.get(probe[:2], FIRST_PORT)
@@ -173,6 +186,7 @@ class Prober:
         for direction, node in self.nodes.items():
             mine = sorted(p for p in probes if p.direction == direction)
             for i in range(0, len(mine), AT_ONCE):
+                forget_flows(self.lab.gateway)
                 node.enter(lambda some=mine[i:i + AT_ONCE]: found.update(self.at_once(some)))
         return found
 
@@ -208,3 +222,26 @@ class Prober:
         """Packets that its last rule has counted."""
         listed = self.lab.gateway.run(["nft", "list", "chain", "inet", "filter", "forward"]).stdout
         return int(re.search(r'packets (\d+) bytes \d+ .*comment "refused"', listed)[1])
+
+
+def answer_protocols():
+    """Never returns. An answer leaves from the address that was asked."""
+    poll, sockets = select.epoll(), {}
+    for family, level, wanted in ((socket.AF_INET, socket.IPPROTO_IP, spaces.PKTINFO), (
+            socket.AF_INET6, socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO)):
+        for protocol in PROTOCOLS.values():
+            s = socket.socket(family, socket.SOCK_RAW, protocol)
+            s.setsockopt(level, wanted, 1)
+            sockets[s.fileno()] = s
+            poll.register(s, select.EPOLLIN)
+    print("ready", flush=True)
+    while True:
+        for fd, _ in poll.poll():
+            s = sockets[fd]
+            data, ancillary, _, peer = s.recvmsg(2048, 256)
+            if data.endswith(HELLO):
+                s.sendmsg([ANSWER], spaces.from_the_asked(ancillary), 0, peer)
+
+
+if __name__ == "__main__":
+    answer_protocols()

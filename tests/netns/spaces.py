@@ -13,6 +13,7 @@ import time
 
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 MS_REC, MS_PRIVATE, PR_SET_PDEATHSIG = 0x4000, 1 << 18, 1
+PKTINFO = 8  # IP_PKTINFO
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -216,7 +217,6 @@ def echo_servers(ports):
     UDP answer leaves from the address that was asked."""
     import selectors
 
-    pktinfo = 8
     sel = selectors.DefaultSelector()
     for port in ports:
         for family in (socket.AF_INET, socket.AF_INET6):
@@ -231,7 +231,7 @@ def echo_servers(ports):
             if family == socket.AF_INET6:
                 udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
             else:
-                udp.setsockopt(socket.IPPROTO_IP, pktinfo, 1)
+                udp.setsockopt(socket.IPPROTO_IP, PKTINFO, 1)
             tcp.listen(256)
             sel.register(tcp, selectors.EVENT_READ, "accept")
             sel.register(udp, selectors.EVENT_READ, "udp")
@@ -248,22 +248,26 @@ def echo_servers(ports):
                         raise ConnectionError
                     s.sendall(data)
                 else:
-                    _echo_udp(s, pktinfo)
+                    _echo_udp(s)
             except OSError:
                 if key.data == "tcp":
                     sel.unregister(s)
                     s.close()
 
 
-def _echo_udp(s, pktinfo):
-    data, ancillary, _, peer = s.recvmsg(65536, 256)
-    source = []
+def from_the_asked(ancillary):
+    """What makes an answer leave from the address that the request came to."""
     for level, kind, value in ancillary:
-        if (level, kind) == (socket.IPPROTO_IP, pktinfo):
-            source = [(level, kind, struct.pack("=I4s4s", 0, value[8:12], b"\0" * 4))]
-        elif (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO):
-            source = [(level, kind, value[:16] + struct.pack("=I", 0))]
-    s.sendmsg([data], source, 0, peer)
+        if (level, kind) == (socket.IPPROTO_IP, PKTINFO):
+            return [(level, kind, struct.pack("=I4s4s", 0, value[8:12], b"\0" * 4))]
+        if (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO):
+            return [(level, kind, value[:16] + struct.pack("=I", 0))]
+    return []
+
+
+def _echo_udp(s):
+    data, ancillary, _, peer = s.recvmsg(65536, 256)
+    s.sendmsg([data], from_the_asked(ancillary), 0, peer)
 
 
 if __name__ == "__main__":

@@ -6,17 +6,17 @@ What is expected comes from the pages (tests/pages), what is loaded from the pro
 """
 import collections
 import configparser
-import os
+import re
 
 import pytest
 
 import recipes
-from lab import SOURCE
 from pages import Page
 from probes import ECHO_PORT, REFUSE, Prober
 from varlink import Client
 
 VENDORS = ["cloudtrax", "digi", "ixon", "ray", "ringio"]
+EXAMPLES = ["branch", "meters", "plant"]
 CHAIN = """
 	chain forward {
 		type filter hook forward priority filter; policy drop;
@@ -37,8 +37,8 @@ class Mode:
     services(...)   the elements of addr . proto . port that it has led to, in a direction
     """
 
-    def __init__(self, vendor):
-        self.vendor = vendor
+    def __init__(self, page):
+        self.vendor = page.vendor
 
     def load(self, lab, daemon):
         pass
@@ -47,9 +47,9 @@ class Mode:
 class Profile:
     """Its endpoints, as an admin knows them who writes [set] sections."""
 
-    def __init__(self, vendor):
+    def __init__(self, path):
         self.text = configparser.ConfigParser(strict=False, interpolation=None, delimiters="=")
-        self.text.read(os.path.join(SOURCE, "conf", "vendors", vendor + ".conf"))
+        self.text.read(path)
         self.endpoints = [s.split(" ")[1] for s in self.text.sections() if s.startswith("endpoint")]
         self.default_role = self.words("profile", "default-role") or self.words("profile", "role")
 
@@ -61,8 +61,9 @@ class Profile:
 
     def is_chosen(self, endpoint, choice):
         section = f"endpoint {endpoint}"
-        role, region, address = (self.words(section, k) for k in ("role", "region", "address"))
-        variables = {w.strip("{}") for w in address if w[0] == "{"}
+        role, region = (self.words(section, k) for k in ("role", "region"))
+        where = [*self.words(section, "name"), *self.words(section, "address")]
+        variables = set(re.findall(r"{([a-z][a-z0-9_-]*)}", " ".join(where))) - {"region"}
         return endpoint in choice.endpoint or (
             self.text.get(section, "default", fallback="yes") != "no"
             and (not role or set(role) & set(choice.role or self.default_role))
@@ -89,11 +90,17 @@ class Attached(Mode):
                 "any-destination": both("tcp dport { 443, 8884 }")},
         "ringio": {"media": both("udp dport 10000-20000"), "ip-phone-out": PHONE,
                    "ip-phone-in": PHONE, "ip-phone-in-any": PHONE},
+        "branch": {"keys": both("udp dport { 500, 4500 }"),
+                   "ipsec": {v: ["meta l4proto 50", *PING[v]] for v in ADDR},
+                   "gre": both("meta l4proto 47"), "support": both("")},
+        "meters": {"head": {v: ["udp dport 5683-5684", *PING[v]] for v in ADDR},
+                   "collectors": both("meta l4proto { tcp, udp } th dport 4059"),
+                   "firmware": both("tcp dport 1024-65535")},
     }
 
-    def __init__(self, vendor):
-        super().__init__(vendor)
-        self.profile, self.own = Profile(vendor), self.OWN.get(vendor, {})
+    def __init__(self, page):
+        super().__init__(page)
+        self.profile, self.own = Profile(page.profile), self.OWN.get(page.vendor, {})
 
     def cannot(self, cell):
         if cell.any():
@@ -103,15 +110,15 @@ class Attached(Mode):
     def ruleset(self):
         sets, rules = "", ""
         for v, (kind, ip) in ADDR.items():
-            end = {"out": f"{ip} daddr", "in": f"{ip} saddr"}
-            for direction in end:
+            for direction, end in (("out", "daddr"), ("in", "saddr")):
                 name = f"services-{direction}{v}"
                 sets += f"\tset {name} {{ type {kind} . inet_proto . inet_service; }}\n"
-                rules += f"\t\t{end[direction]} . meta l4proto . th dport @{name} accept\n"
-            for name, matches in self.own.items():
-                sets += f"\tset {name}{v} {{ type {kind}; flags interval; }}\n"
-                rules += "".join(f"\t\t{end[self.profile.direction(name)]} @{name}{v} {m} accept\n"
-                                 for m in matches[v])
+                rules += f"\t\t{ip} {end} . meta l4proto . th dport @{name} accept\n"
+                rules += "".join(f"\t\t{ip} {end} @{name}{v} {m} accept\n"
+                                 for name, matches in self.own.items() for m in matches[v]
+                                 if self.profile.direction(name) in (direction, "both"))
+            sets += "".join(f"\tset {name}{v} {{ type {kind}; flags interval; }}\n"
+                            for name in self.own)
         return "table inet filter {\n" + sets + CHAIN % (rules, REFUSE) + "}\n"
 
     def config(self, choice):
@@ -167,7 +174,7 @@ class MarkedEverywhere(Marked):
         return "any destination needs towards" if cell.any() else super().cannot(cell)
 
 
-MODES = [(v, m) for v in VENDORS for m in (Attached, Marked)] + [("ray", MarkedEverywhere)]
+MODES = [(v, m) for v in VENDORS + EXAMPLES for m in (Attached, Marked)] + [("ray", MarkedEverywhere)]
 
 
 class Count:
@@ -227,11 +234,16 @@ def all_sets_ok(client):
 
 @pytest.mark.parametrize("vendor, mode", MODES, ids=[f"{v}-{m.name}" for v, m in MODES])
 def test_page(make_lab, record_property, vendor, mode):
-    page, mode = Page(vendor), mode(vendor)
+    page = Page(vendor)
+    mode = mode(page)
     lab = make_lab(cache=False, ruleset=mode.ruleset(), ports=(ECHO_PORT,), zones=page.zones(),
                    records=page.records())
     prober = Prober(lab, page.ports())
-    daemon = lab.daemon(mode.config(page.choices()[0])).start()
+    daemon = lab.daemon(mode.config(page.choices()[0]))
+    if page.is_example:
+        with open(page.profile, encoding="utf-8") as f:
+            daemon.profile(vendor, f.read())
+    daemon.start()
     client, count, seen, complaints = Client(daemon.socket), Count(), set(), []
     for choice in page.choices():
         daemon.configure(mode.config(choice))
@@ -253,7 +265,7 @@ def test_page(make_lab, record_property, vendor, mode):
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_lines_that_are_no_connection_are_in_the_profile(vendor):
     page = Page(vendor)
-    with open(os.path.join(SOURCE, "conf", "vendors", vendor + ".conf"), encoding="utf-8") as f:
+    with open(page.profile, encoding="utf-8") as f:
         text = [line for line in f.read().splitlines() if not line.startswith("#")]
     assert f"page = {page.title}" in text
     missing = [n["line"] for n in page.notes if not [t for t in text if n["profile"] in t]]
