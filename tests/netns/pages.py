@@ -26,6 +26,7 @@ profiles.
 """
 import collections
 import dataclasses
+import functools
 import ipaddress
 import json
 import os
@@ -42,9 +43,15 @@ ANY = [Range(4, 0, 2 ** 32 - 1), Range(6, 0, 2 ** 128 - 1)]
 ANYWHERE = ["45.250.1.1", "54.9.9.9", "2a00:1::ffff:1"]
 # A name below each wildcard.
 BELOW = "some-server"
-# No page has them, and everybody would like to.
+# Asked of every destination besides.
 OTHERS = [("tcp", 22), ("udp", 53), ("gre", 0)]
 FEW = {4: 2, 6: 1}
+
+
+@functools.lru_cache(maxsize=None)
+def place(address):
+    """(version, number)"""
+    return version(address), int(ipaddress.ip_address(address))
 
 
 def text(v, number):
@@ -190,12 +197,16 @@ class Page:
     # --- what can be chosen
 
     def choices(self):
-        """Nothing; each role in each region and in all; and what the file adds."""
+        """Nothing; each role in each region and in all; both with all variables; and what the file
+        adds."""
         found = [Choice()]
         for role in self.roles:
             variables = self.values_of(self.needed.get(role, []))
             for region in [[]] + [[r] for r in self.regions]:
                 found.append(Choice((role,), tuple(region), (), variables))
+        if self.variables:
+            every = self.values_of(self.variables)
+            found += [Choice((role,) if role else (), (), (), every) for role in ["", *self.roles]]
         for c in self.more:
             found.append(Choice(*(tuple(c.get(k, [])) for k in ("role", "region", "endpoint")),
                                 self.values_of(c.get("variables", []))))
@@ -239,7 +250,7 @@ class Lines:
 
     def allow(self, probe):
         """The first cell that does, or None."""
-        v, number = version(probe.address), int(ipaddress.ip_address(probe.address))
+        v, number = place(probe.address)
         for cell, destinations in self.cells:
             if cell.direction == probe.direction and any(
                     s.proto in (probe.proto, "any") and s.first <= probe.port <= s.last

@@ -56,6 +56,19 @@ class Profile:
     def words(self, section, key):
         return [w.strip() for w in self.text.get(section, key, fallback="").split(",") if w.strip()]
 
+    def matches(self, endpoint, v):
+        """What it allows, as the rules of an admin say it."""
+        ports, out = {}, []
+        for service in self.words(f"endpoint {endpoint}", "allow"):
+            proto, _, rest = service.partition("/")
+            if proto in ("tcp", "udp"):
+                ports.setdefault(proto, []).append(rest)
+            elif rest and proto == {4: "icmp", 6: "icmpv6"}[v]:
+                out.append(f"{proto} type {rest}")
+            elif not rest:
+                out.append("" if proto == "any" else f"meta l4proto {proto}")
+        return out + [f"{proto} dport {{ {', '.join(p)} }}" for proto, p in ports.items()]
+
     def direction(self, endpoint):
         return self.text.get(f"endpoint {endpoint}", "direction", fallback="out")
 
@@ -71,36 +84,22 @@ class Profile:
             and variables <= set(dict(choice.variables)))
 
 
-def both(*matches):
-    return {4: matches, 6: matches}
-
-
-PING = {4: ["icmp type echo-request"], 6: ["icmpv6 type echo-request"]}
-PHONE = both("udp dport 1-65535", "tcp dport 5060-5066")
-
-
 class Attached(Mode):
     """Sets of the admin's. Most of a vendor goes into sets of addr . proto . port, one for each
     direction; what these cannot hold, into sets of addresses whose rules say the services."""
 
     name = "attached"
     OWN = {
-        "ixon": {"failover": PING},
-        "ray": {"ping": PING, "addresses": both("tcp dport { 443, 8884 }"),
-                "any-destination": both("tcp dport { 443, 8884 }")},
-        "ringio": {"media": both("udp dport 10000-20000"), "ip-phone-out": PHONE,
-                   "ip-phone-in": PHONE, "ip-phone-in-any": PHONE},
-        "branch": {"keys": both("udp dport { 500, 4500 }"),
-                   "ipsec": {v: ["meta l4proto 50", *PING[v]] for v in ADDR},
-                   "gre": both("meta l4proto 47"), "support": both("")},
-        "meters": {"head": {v: ["udp dport 5683-5684", *PING[v]] for v in ADDR},
-                   "collectors": both("meta l4proto { tcp, udp } th dport 4059"),
-                   "firmware": both("tcp dport 1024-65535")},
+        "ixon": ["failover"],
+        "ray": ["ping", "addresses", "any-destination"],
+        "ringio": ["media", "ip-phone-out", "ip-phone-in", "ip-phone-in-any"],
+        "branch": ["keys", "ipsec", "gre", "support"],
+        "meters": ["head", "collectors", "firmware"],
     }
 
     def __init__(self, page):
         super().__init__(page)
-        self.profile, self.own = Profile(page.profile), self.OWN.get(page.vendor, {})
+        self.profile, self.own = Profile(page.profile), self.OWN.get(page.vendor, [])
 
     def cannot(self, cell):
         if cell.any():
@@ -115,7 +114,7 @@ class Attached(Mode):
                 sets += f"\tset {name} {{ type {kind} . inet_proto . inet_service; }}\n"
                 rules += f"\t\t{ip} {end} . meta l4proto . th dport @{name} accept\n"
                 rules += "".join(f"\t\t{ip} {end} @{name}{v} {m} accept\n"
-                                 for name, matches in self.own.items() for m in matches[v]
+                                 for name in self.own for m in self.profile.matches(name, v)
                                  if self.profile.direction(name) in (direction, "both"))
             sets += "".join(f"\tset {name}{v} {{ type {kind}; flags interval; }}\n"
                             for name in self.own)
