@@ -164,6 +164,32 @@ def test_names_that_nobody_answers_for_together_are_no_outage(make_lab):
     assert set(lab.elements("s")) == {address(n) for n in NAMES[:3]}
 
 
+def test_a_silence_that_is_kept_back_is_told_also_after_a_reload(make_lab):
+    """Whose it is was not known yet: the name that is asked to find out is answered after it."""
+    lab = make_lab(ruleset=recipes.table(f"s {ADDR4}"), cache=False)
+    dns = FaultDns(lab.internet, lab.directory, "45.53.0.54", default="ttl-3600")
+    dns.set(NAMES[0], "ttl-30")
+    daemon = lab.daemon("[resolver]\nserver = 45.53.0.54\ntimeout = 30s\ntries = 1\n"
+                        + recipes.vendors("acme") + recipes.sets("s acme"), fake_time=True)
+    daemon.profile("acme", recipes.profile({"name": NAMES[:2]}))
+    daemon.start()
+    resolve(daemon)
+    before = [len(dns.questions(n)) for n in NAMES[:2]]
+    for name in NAMES[:2]:
+        dns.set(name, "silent")
+    daemon.jump(61)
+    becomes(lambda: len(dns.questions(NAMES[0])) == before[0] + 2, "it is asked")
+    daemon.jump(31)
+    becomes(lambda: len(dns.questions(NAMES[1])) > before[1], "another one is asked, to find out")
+    assert not [e for e in said(daemon) if e.startswith(("name", "dns"))]
+    dns.set(NAMES[1], "ok")
+    daemon.reload()
+    becomes(lambda: daemon.events("name-failing"), "it is told, before it is in vain once more")
+    (entry,) = daemon.events("name-failing")
+    assert entry["ALLOWSYNC_NAME"] == NAMES[0] and "timeout" in entry["MESSAGE"]
+    assert not daemon.events("dns-silent")
+
+
 def test_what_still_fails_after_an_outage_has_its_own_entry(two):
     lab, dns, daemon = two
     dns.set("*", "silent")
