@@ -27,15 +27,13 @@ void show_put_not_for(
 	struct json_t *object, const struct world *w, const struct name *n, const struct addr *a)
 {
 	const struct name_feeds *feeds = n->userdata;
-	const struct owner *last = NULL;
 	json_t *list = json_array();
 
-	for (size_t i = 0; feeds && i < feeds->refusal_count; i++) {
-		const struct owner *o = feeds->refusals[i].owner;
+	for (size_t i = 0; feeds && i < feeds->count; i++) {
+		const struct owner *o = feeds->owners[i];
 		const char *rule = screening_rule(w, o, a);
-		if (!rule || o == last)
+		if (!rule || !screening_speaks(feeds, o))
 			continue;
-		last = o;
 		_cleanup_free_ char *text =
 			xasprintf("%s/%s (%s)", o->vendor, o->endpoint->name, rule);
 		json_array_append_new(list, show_text(text));

@@ -84,6 +84,15 @@ bool screening_is_same_party(const struct owner *a, const struct owner *b)
 	return str_eq(a->vendor, b->vendor) && str_eq(a->endpoint->name, b->endpoint->name);
 }
 
+bool screening_speaks(const struct name_feeds *feeds, const struct owner *o)
+{
+	size_t i = 0;
+
+	while (!screening_is_same_party(feeds->owners[i], o))
+		i++;
+	return feeds->owners[i] == o;
+}
+
 void screening_note(
 	struct name_feeds *feeds, const struct owner *o, enum family family, const char *rule)
 {

@@ -28,6 +28,8 @@ bool screening_tell(const struct sync *s, const struct world *w, const struct na
 void screening_tell_owners(const struct sync *s, const struct world *w, struct name_family *f);
 /* Are they of one endpoint of one vendor, in different sets? */
 bool screening_is_same_party(const struct owner *a, const struct owner *b);
+/* Is this owner, one of these, the first of its party? It is told and shown for all of them. */
+bool screening_speaks(const struct name_feeds *feeds, const struct owner *o);
 /* It is told that this owner may not have all of the name's addresses. */
 void screening_note(
 	struct name_feeds *feeds, const struct owner *o, enum family family, const char *rule);

@@ -81,16 +81,6 @@ static struct feed_refusal *find_refusal(
 	return NULL;
 }
 
-/* An endpoint is in several sets: the first of its owners speaks for it. */
-static const struct owner *speaker(const struct name_feeds *feeds, const struct owner *o)
-{
-	size_t i = 0;
-
-	while (!screening_is_same_party(feeds->owners[i], o))
-		i++;
-	return feeds->owners[i];
-}
-
 struct partial {
 	const char *rule; /* NULL: it may have all of them */
 	struct addr first;
@@ -161,7 +151,7 @@ void screening_tell_owners(const struct sync *s, const struct world *w, struct n
 	for (size_t i = 0; feeds && i < feeds->count; i++) {
 		const struct owner *o = feeds->owners[i];
 		struct partial p = look(w, o, f);
-		if ((p.rule || feeds->refusal_count) && speaker(feeds, o) == o)
+		if ((p.rule || feeds->refusal_count) && screening_speaks(feeds, o))
 			tell_owner(s, w, f, o, &p);
 	}
 }

@@ -2,7 +2,16 @@
 """DNS answers that point inside, or nowhere: not used, said once, and nothing leaves because of them."""
 import recipes
 from recipes import ADDR4, ADDR6, becomes, name_of, resolve, status
-from test_commit import NAME, begin, give
+from test_commit import NAME, OTHER, begin, give
+
+
+def acme(daemon):
+    return recipes.ctl_json(daemon, "vendors")[0]
+
+
+def in_part(names, rule):
+    """The note of a vendor."""
+    return f"{names}: addresses that DNS gives are not used ({rule}), so that what it gives no longer stays"
 
 
 def refused(daemon):
@@ -37,14 +46,28 @@ def test_what_is_left_of_an_answer_enters_and_nothing_leaves(make_lab):
     v4, v6 = sorted(refused(daemon), key=lambda m: "::" in m)
     assert "answered 127.0.0.1 (loopback) and 1 more like that: not used, the other 1 of this answer is" in v4
     assert "(an IPv4 address in IPv6) and 1 more" in v6 and "If it is meant" not in v6
-    (acme,) = recipes.ctl_json(daemon, "vendors")
-    assert acme["notes"] == [f"{NAME}: addresses that DNS gives are not used (loopback), so that what "
-                             "it gives no longer stays"]
-    assert acme["state"] == "ok"
-    # A whole answer decides again.
+    assert acme(daemon)["notes"] == [in_part(NAME, "loopback")] and acme(daemon)["state"] == "ok"
+    # A whole answer decides again; there is one for each family.
+    give(lab, daemon, "45.1.0.2", "2a00:1::2", "fd00::1")
+    assert set(lab.elements("s")) == {"45.1.0.2"}
+    assert acme(daemon)["notes"] == [in_part(NAME, "private")]
     give(lab, daemon, "45.1.0.2", "2a00:1::2")
     assert set(lab.elements("s")) == {"45.1.0.2"} and set(lab.elements("six")) == {"2a00:1::2"}
-    assert daemon.ctl("status").returncode == 0 and not recipes.ctl_json(daemon, "vendors")[0]["notes"]
+    assert daemon.ctl("status").returncode == 0 and not acme(daemon)["notes"]
+
+
+def test_the_vendors_note_is_of_the_names_that_resolve_and_calls_the_first(make_lab):
+    lab, daemon = begin(make_lab, f"s {ADDR4}", profile=recipes.profile({"name": [NAME, OTHER]}))
+    give(lab, daemon, "45.1.0.1", "169.254.1.1")
+    give(lab, daemon, "45.2.0.1", "10.1.2.3", name=OTHER)
+    assert acme(daemon)["notes"] == [in_part(f"{NAME} and others", "link-local")]
+    assert in_part(f"{NAME} and others", "link-local") in daemon.ctl("vendors").stdout
+    # Of whose answer nothing is used, that is a problem.
+    give(lab, daemon, "10.1.2.3", name=OTHER)
+    assert acme(daemon)["notes"] == [in_part(NAME, "link-local")]
+    assert acme(daemon)["problems"] == [f"{OTHER}: screened (private), its 1 address kept"]
+    give(lab, daemon, "45.1.0.1")
+    assert not acme(daemon)["notes"]
 
 
 def test_that_nothing_is_left_of_an_answer_is_told_also_where_a_part_was_refused_before(make_lab):
@@ -68,8 +91,7 @@ def test_a_resolver_that_blocks_the_name_is_called_so(make_lab):
     assert set(lab.elements("s")) == {"45.1.0.1"}
     assert refused(daemon) == [f"acme: {NAME} answered 0.0.0.0: the resolver blocks this name; "
                                "its 1 address is kept"]
-    (acme,) = recipes.ctl_json(daemon, "vendors")
-    assert acme["problems"] == [f"{NAME}: screened (the resolver blocks it), its 1 address kept"]
+    assert acme(daemon)["problems"] == [f"{NAME}: screened (the resolver blocks it), its 1 address kept"]
     assert "addresses are not used (the resolver blocks it)" in daemon.ctl("show", NAME).stdout
     # The same, whatever the address that it gives instead; told again only after it was over.
     give(lab, daemon, "127.0.0.1")
@@ -156,7 +178,40 @@ def test_what_one_vendor_may_have_is_no_gift_to_another_with_the_same_name(make_
     assert len(refused(daemon)) == 1
     give(lab, daemon, "45.1.0.1")
     assert set(lab.elements("s")) == set(lab.elements("t")) == {"45.1.0.1"}
+    give(lab, daemon, "45.1.0.1")
     assert refused(daemon)[1:] == [f"other: {NAME} has only addresses again that are used for other/e0"]
+    give(lab, daemon, "10.1.0.3", "45.1.0.1")
+    assert len(refused(daemon)) == 3, "and the next time is told again"
+
+
+def test_what_is_not_for_an_endpoint_is_told_and_shown_once_for_each_family(make_lab):
+    """However many sets it is in, and whoever else has that name."""
+    lab = make_lab(ruleset=recipes.table(f"s {ADDR4}", f"t {ADDR4}", f"six {ADDR6}"), cache=False)
+    daemon = lab.daemon(recipes.resolver() + recipes.vendors("acme")
+                        + "allow-private = 10.0.0.0/8, fd00::/8\n" + recipes.vendors("one", "two")
+                        + recipes.sets("s acme, one, two", "t one, two", "six acme, one, two"))
+    for vendor, more in (("acme", {}), ("one", {"expect": "45.1.0.0/16, 10.0.0.0/8, 2a00:1::/32"}),
+                         ("two", {})):
+        daemon.profile(vendor, recipes.profile({"name": NAME, **more}))
+    daemon.start()
+    for _ in range(2):
+        give(lab, daemon, "10.1.0.3", "45.1.0.1", "fd00::1", "2a00:1::1")
+    why = ["one/e0 (private)", "two/e0 (private)"]
+    assert sorted(m.split(": not used for")[0] for m in refused(daemon)) == [
+        f"{v}: {NAME} has {a} (private)" for v in ("one", "two") for a in ("10.1.0.3", "fd00::1")]
+    shown = name_of(daemon, NAME)
+    assert [a.get("not_for") for a in shown["ipv4"]["addresses"]] == [why, None]
+    assert [a.get("not_for") for a in shown["ipv6"]["addresses"]] == [None, why]
+    # In one family it is over, in the other one of them has another reason.
+    for _ in range(2):
+        give(lab, daemon, "45.1.0.1", "45.2.0.1", "fd00::1", "2a00:1::1")
+    assert refused(daemon)[4:] == [
+        f"one: {NAME} has 45.2.0.1 (not in expect): not used for one/e0, only for others that have this "
+        "name. If it is meant: expect = 45.2.0.1 in [endpoint e0] of vendors/one.conf.d/*.conf",
+        f"two: {NAME} has only addresses again that are used for two/e0"]
+    assert [a.get("not_for") for a in name_of(daemon, NAME)["ipv4"]["addresses"]] == [
+        None, ["one/e0 (not in expect)"]]
+    assert [a.get("not_for") for a in name_of(daemon, NAME)["ipv6"]["addresses"]] == [None, why]
 
 
 def test_what_is_not_expected_is_refused_and_told_with_what_to_write(make_lab):
@@ -246,6 +301,8 @@ def test_what_becomes_the_gateways_own_stays_for_whom_it_is_meant(make_lab):
     lab.gateway.ip("addr add 46.7.7.1/24 dev lan")
     becomes(lambda: not lab.elements("t"), "gone")
     assert removed(daemon, "46.7.7.9") == ["screened"]
+    (shown,) = name_of(daemon, NAME)["ipv4"]["addresses"]
+    assert shown["not_for"] == ["other/e0 (this router's own network)"]
     lab.gateway.ip("addr del 46.7.7.1/24 dev lan")
     becomes(lambda: set(lab.elements("t")) == {"46.7.7.9"}, "back, without DNS")
     assert {k[1] for g in monitor.changes() for k in g.added + g.removed} == {"t"}
