@@ -18,11 +18,11 @@ SECONDS = 60
 TAG = f"ALLOWSYNCD_TEST_TAG={os.getpid()}-{time.monotonic_ns()}"
 
 
-def environment():
+def environment(**more):
     """With the build that is there: what is built is tested elsewhere."""
     key, value = TAG.split("=")
     return dict(os.environ, BUILD_DIR=build_dir(plain=True), ASAN_OPTIONS="", UBSAN_OPTIONS="",
-                **{key: value})
+                **{key: value}, **more)
 
 
 def digest(path):
@@ -76,12 +76,13 @@ def busy_machine():
     node.close()
 
 
-def test_story_is_told_and_leaves_no_trace(busy_machine):
+def test_story_is_told_and_leaves_no_trace(busy_machine, tmp_path):
     before, start = machine(), time.monotonic()
-    r = run([QUICKSTART], env=environment(), stdin=subprocess.DEVNULL, check=False)
+    r = run([QUICKSTART], env=environment(TMPDIR=str(tmp_path)), stdin=subprocess.DEVNULL, check=False)
     took = time.monotonic() - start
     assert r.returncode == 0, r.stdout
     assert machine() == before
+    assert not os.listdir(tmp_path), "its log is gone as well"
     assert took < SECONDS, f"{took:.0f} s"
     story = re.sub(r"\s+", " ", r.stdout)
     for part in ("45.9.9.1 port 443: refused .* The daemon starts",
@@ -99,26 +100,29 @@ def test_keep_stays_until_it_is_ended_and_leaves_no_trace(busy_machine):
     before = machine()
     p = subprocess.Popen([QUICKSTART, "--keep"], env=environment(), text=True,
                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
-    output = []
-    for line in p.stdout:
-        output.append(line.strip())
-        if line.startswith("kill "):
-            break
-    else:
-        raise AssertionError("\n".join(output))
-    enter, end = output[-3].removesuffix(" bash --norc -i"), output[-1]
+    try:
+        output = []
+        for line in p.stdout:
+            output.append(line.strip())
+            if line.startswith("kill "):
+                break
+        else:
+            raise AssertionError("\n".join(output))
+        enter, end = output[-3].removesuffix(" bash --norc -i"), output[-1]
 
-    def inside(command):
-        return run(["bash", "-c", f"{enter} bash -c '{command}'"], check=False).stdout
+        def inside(command):
+            return run(["bash", "-c", f"{enter} bash -c '{command}'"], check=False).stdout
 
-    assert "healthy" in inside("allowsyncctl status")
-    assert "connected" in inside("device 45.9.9.3") and "refused" in inside("device 45.9.9.7")
-    inside("dns add whitelist.ixon.cloud 45.9.9.7")
-    wait_until(lambda: "connected" in inside("device 45.9.9.7"), 15)
-    run(["bash", "-c", end])
-    p.stdout.read()
-    p.wait(20)
-    assert machine() == before
+        assert "healthy" in inside("allowsyncctl status")
+        assert "connected" in inside("device 45.9.9.3") and "refused" in inside("device 45.9.9.7")
+        inside("dns add whitelist.ixon.cloud 45.9.9.7")
+        wait_until(lambda: "connected" in inside("device 45.9.9.7"), 15)
+        run(["bash", "-c", end])
+        p.communicate(timeout=20)
+        assert machine() == before
+    finally:
+        p.kill()
+        p.wait()
 
 
 def test_unknown_option_is_refused():
@@ -143,5 +147,6 @@ def test_install_puts_a_running_service_on_a_machine():
         machine_.run("env", f"BUILD_DIR={build_dir(plain=True)}", QUICKSTART, "--install")
         assert "# mine" in machine_.run("cat", "/etc/allowsyncd/allowsyncd.conf").stdout
         assert machine_.run("man", "-w", "allowsyncd", check=False).returncode == 0
+        assert "allowsyncd" in machine_.run("journalctl", "--list-catalog").stdout
     finally:
         machine_.close()
