@@ -30,7 +30,8 @@ class Container:
         if not shutil.which("systemd-nspawn"):
             raise Unavailable("systemd-nspawn is not installed")
         Container.numbers += 1
-        self.name = f"allowsync-{os.getpid()}-{Container.numbers}"
+        # Control groups are the machine's: another run has the same process numbers, in its namespace.
+        self.name = f"allowsync-{os.urandom(4).hex()}"
         self.directory = tempfile.mkdtemp(prefix="container.", dir="/run/lab")
         self.root = f"{self.directory}/root"
         self.node, self.nspawn, self.leader, self.groups = None, None, None, []
@@ -84,7 +85,7 @@ class Container:
         # With the namespace's path alone, 252 does not leave the container CAP_NET_ADMIN.
         self.nspawn = subprocess.Popen(
             ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit",
-             f"--machine={self.name[:64]}", f"--directory={self.root}",
+             f"--machine={self.name}", f"--directory={self.root}",
              f"--network-namespace-path=/run/netns/{self.node.name}", "--link-journal=no",
              # The container has a /tmp of its own, and the tree may stand below ours, at some depth.
              *([f"--tmpfs={parent}"] if parent.startswith("/tmp/") else []),
