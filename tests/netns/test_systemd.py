@@ -85,6 +85,35 @@ def test_has_net_admin_and_no_other_power(service):
     assert set(values["Uid"].split()) == {uid} and uid != "0"
 
 
+# What no privilege is needed for, and the daemon never does.
+TRIES = """#!/usr/bin/python3
+import ctypes, mmap, os
+tries = {"nice": lambda: os.setpriority(os.PRIO_PROCESS, 0, 5),
+         "code": lambda: mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC),
+         "namespace": lambda: 1 / (not ctypes.CDLL(None).unshare(0x10000000))}
+for name, what in tries.items():
+    try:
+        what()
+    except (OSError, ZeroDivisionError):
+        name += ": refused"
+    print(name, flush=True)
+"""
+
+
+def test_the_sandbox_refuses_what_anybody_may(service):
+    service.write("usr/local/bin/tries", TRIES)
+    service.run("chmod", "755", "/usr/local/bin/tries")
+    free = service.run("setpriv", "--reuid=allowsyncd", "--clear-groups", "tries").stdout.split("\n")
+    assert free == ["nice", "code", "namespace", ""]
+    service.run("mkdir", "-p", "/run/systemd/system/allowsyncd.service.d")
+    service.run("sh", "-c", "printf '[Service]\\nExecStartPost=sh -c \"tries "
+                ">/run/allowsyncd/tries\"\\n' >/run/systemd/system/allowsyncd.service.d/tries.conf")
+    service.run("systemctl", "daemon-reload")
+    service.run("systemctl", "restart", SERVICE)
+    boxed = service.run("cat", "/run/allowsyncd/tries").stdout.split("\n")
+    assert boxed == [f"{name}: refused" for name in free[:-1]] + [""]
+
+
 def test_control_socket_is_for_the_group(service):
     r = service.run("stat", "-c", "%U %G %a", "/run/allowsyncd/control.sock")
     assert r.stdout.split() == ["allowsyncd", "allowsync", "660"]
