@@ -80,10 +80,13 @@ def test_an_alias_that_moves_to_another_domain_is_told_of_once_an_hour(make_lab)
     assert said["PRIORITY"] == "5" and daemon.ctl("status").returncode == 0
     give("alias-2")
     assert len(moved(daemon)) == 1 and address(NAME, "A", 2) in lab.elements("s")
+    daemon.reload()
+    give("alias-3")
+    assert len(moved(daemon)) == 1, "a reload is no news"
     daemon.jump(HOUR + 1)
     give("servfail")
-    give("alias-2")
+    give("alias-3")
     assert len(moved(daemon)) == 1, "nothing moved"
     give("ok")
     assert len(moved(daemon)) == 2
-    assert moved(daemon)[1].endswith(f" now: {NAME}; before: {NAME} -> pool.domain2.example")
+    assert moved(daemon)[1].endswith(f" now: {NAME}; before: {NAME} -> pool.domain3.example")
