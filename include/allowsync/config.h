@@ -137,6 +137,12 @@ struct config_undone {
 	char *text;
 };
 
+/* One of the files that were read, whole. */
+struct config_text {
+	char *path; /* on the running system: "/etc/allowsyncd/allowsyncd.conf" */
+	char *content;
+};
+
 struct config {
 	struct config_resolver resolver;
 	struct config_bounds bounds;
@@ -153,6 +159,11 @@ struct config {
 	char **files; /* what was read, as messages name it; sources point into these strings */
 	size_t file_count, file_capacity;
 	char digest[17]; /* hex, over all that was read: tells versions apart, proves nothing */
+	struct config_text
+		*texts; /* all that was read; below another root they are the same again */
+	size_t text_count, text_capacity;
+	char *instead; /* why it runs in place of what is in the files now; NULL: it is what is
+			  there */
 };
 
 enum {

@@ -15,6 +15,7 @@ enum event_kind {
 	EVENT_RELOADED,       /* new configuration in force */
 	EVENT_RELOAD_REFUSED, /* the old one stays */
 	EVENT_CONFIG_BROKEN,  /* at start: nothing to run */
+	EVENT_CONFIG_INSTEAD, /* at start: the one accepted last runs, as what is there is broken */
 	EVENT_CONFIG_DIAG,    /* one error or warning in it */
 	EVENT_NAME_FAILING,   /* a name that resolved before stopped */
 	EVENT_NAME_RECOVERED,

@@ -109,6 +109,12 @@ struct config *config_free(struct config *c)
 	for (size_t i = 0; i < c->file_count; i++)
 		free(c->files[i]);
 	free(c->files);
+	for (size_t i = 0; i < c->text_count; i++) {
+		free(c->texts[i].path);
+		free(c->texts[i].content);
+	}
+	free(c->texts);
+	free(c->instead);
 	free(c);
 	return NULL;
 }

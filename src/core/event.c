@@ -14,6 +14,7 @@ static const struct {
 	[EVENT_RELOADED] = {"reloaded", "79941b9c99f947b79832b04d2858ab47"},
 	[EVENT_RELOAD_REFUSED] = {"reload-refused", "ae811650b2a948ccb59c31bffd985ba1"},
 	[EVENT_CONFIG_BROKEN] = {"config-broken", "6793d9a79bd1459d815bcc69908a3f8b"},
+	[EVENT_CONFIG_INSTEAD] = {"config-instead", "7899e6d38bc64ad09789131045462927"},
 	[EVENT_CONFIG_DIAG] = {"config-diag", "358c9e4ddf5f441e8bc1a2e67b023ec7"},
 	[EVENT_NAME_FAILING] = {"name-failing", "46678e22a8af443a8d00f283ffa86b45"},
 	[EVENT_NAME_RECOVERED] = {"name-recovered", "1f8cb8a5298b4371b4c6007ba4a342b5"},

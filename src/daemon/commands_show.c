@@ -562,6 +562,12 @@ struct json_t *show_status(const struct world *w, const struct show_context *c)
 		const struct config_undone *u = &w->config->undone[i];
 		add_text(undone, xasprintf("%s:%u: %s", u->at.file, u->at.line, u->text));
 	}
+	if (w->config->instead)
+		add_degraded(degraded, c,
+			xasprintf("the files of the configuration are broken (%s; \"allowsyncd "
+				  "--check\" names them): the one accepted last runs instead",
+				w->config->instead),
+			w->loaded_ms);
 	add_degraded_sets(degraded, w, c);
 	if (!resolver_server_count(c->resolver))
 		add_degraded(degraded, c, xstrdup("no DNS server is known"), w->loaded_ms);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Opens and closes what the engine works with, and wires it to the engine. */
 #include "base/strbuf.h"
+#include "daemon/accepted.h"
 #include "daemon/engine_private.h"
 #include "daemon/refresh.h"
 #include "edge/file_watch.h"
@@ -127,6 +128,20 @@ static int engine_open(struct engine *e)
 	return 0;
 }
 
+void engine_keep_config(struct engine *e)
+{
+	const struct config *c = e->world->config;
+	/* What runs instead is the copy. */
+	int r = c->instead ? 0 : accepted_keep(e->options.state, c);
+
+	if (r < 0)
+		journal_log(e->journal, LOG_WARNING,
+			"no copy of the configuration could be kept in %s: %s; with broken files "
+			"the "
+			"next start would have none to run",
+			e->options.state, strerror(-r));
+}
+
 int engine_new(const struct engine_options *o, struct config *config, struct engine **ret)
 {
 	struct engine *e = xcalloc(1, sizeof(*e));
@@ -153,6 +168,7 @@ int engine_new(const struct engine_options *o, struct config *config, struct eng
 			       .message = m,
 			       .config = config->digest,
 		       });
+	engine_keep_config(e);
 	*ret = e;
 	return 0;
 }

@@ -69,6 +69,8 @@ void engine_tell_remote_servers(struct engine *e);
 /* From now on, when resolv.conf names other servers and the configuration none, there is another
  * resolver, which is asked everything that is under way. */
 void engine_watch_resolv_conf(struct engine *e);
+/* Keeps a copy of the configuration that is in force, for a start with broken files. */
+void engine_keep_config(struct engine *e);
 /* One question is over. */
 void engine_forget_question(struct question *q);
 /* A resolver_reply_fn: from the answer to the wanted sets. */

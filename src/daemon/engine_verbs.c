@@ -127,6 +127,7 @@ bool engine_reload(struct engine *e, struct diag_list *diags)
 	summaries_flush(&e->summaries, config->digest, now_ms);
 	world_free(old);
 	e->effect_ms = now_ms;
+	engine_keep_config(e);
 	waits_end_all(&e->waits);
 	_cleanup_free_ char *m = xasprintf(
 		"configuration %s in force: vendors %zu, names %zu, sets %zu", config->digest,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Options, the check, the release without a daemon, and the start of the engine. */
 #include "build_config.h"
+#include "daemon/accepted.h"
 #include "daemon/commands.h"
 #include "daemon/engine.h"
 #include "daemon/faults.h"
@@ -164,24 +165,46 @@ static void to_journal(void *journal, const struct event *event)
 	journal_send(journal, event);
 }
 
-/* At start there is no older configuration to keep: nothing is touched, nothing is run. */
-static void tell_diags(const struct options *o, const struct diag_list *diags)
+static void tell_broken(struct journal *j, const struct diag_list *diags,
+	const struct config *instead, const char *why_not)
+{
+	const char *s = diags->errors == 1 ? "" : "s";
+	_cleanup_free_ char *m =
+		instead ? xasprintf("the configuration has %zu error%s; the one accepted last, %s, "
+				    "runs instead",
+				  diags->errors, s, instead->digest)
+			: xasprintf("not started: the configuration has %zu error%s%s%s; the sets "
+				    "stay as they are",
+				  diags->errors, s,
+				  why_not ? ", and the copy kept of the last one " : "",
+				  why_not ? why_not : "");
+
+	journal_send(j, &(struct event){
+				.kind = instead ? EVENT_CONFIG_INSTEAD : EVENT_CONFIG_BROKEN,
+				.priority = LOG_ERR,
+				.message = m,
+				.config = instead ? instead->digest : NULL,
+			});
+}
+
+/* What is there, or when that is broken what was accepted last; NULL: neither can be run. Takes the
+ * config. */
+static struct config *config_to_run(
+	const struct options *o, const struct diag_list *diags, struct config *config)
 {
 	struct journal *j = journal_new(o->engine.force_stderr);
 
 	faults_tell(diags, to_journal, j);
 	if (diags->errors) {
-		_cleanup_free_ char *m =
-			xasprintf("not started: the configuration has %zu error%s; "
-				  "the sets stay as they are",
-				diags->errors, diags->errors == 1 ? "" : "s");
-		journal_send(j, &(struct event){
-					.kind = EVENT_CONFIG_BROKEN,
-					.priority = LOG_ERR,
-					.message = m,
-				});
+		_cleanup_free_ char *why_not = NULL;
+		config_free(config);
+		config = accepted_load(o->engine.state,
+			xasprintf("%zu error%s", diags->errors, diags->errors == 1 ? "" : "s"),
+			&why_not);
+		tell_broken(j, diags, config, why_not);
 	}
 	journal_free(j);
+	return config;
 }
 
 static int run(const struct options *o, struct config *config)
@@ -219,15 +242,17 @@ int main(int argc, char **argv)
 		status = check(&diags, config);
 		if (status == EX_OK && o.host)
 			status = host_check(config);
-	} else if (diags.errors) {
-		tell_diags(&o, &diags);
-		status = EX_CONFIG;
-	} else if (o.release) {
-		status = release_without_daemon(config, o.release_target, o.engine.state);
 	} else {
-		tell_diags(&o, &diags);
-		status = run(&o, config);
-		config = NULL; /* the engine took it */
+		if (diags.errors || !o.release)
+			config = config_to_run(&o, &diags, config);
+		if (!config) {
+			status = EX_CONFIG;
+		} else if (o.release) {
+			status = release_without_daemon(config, o.release_target, o.engine.state);
+		} else {
+			status = run(&o, config);
+			config = NULL; /* the engine took it */
+		}
 	}
 	config_free(config);
 	diag_list_done(&diags);

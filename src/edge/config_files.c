@@ -107,6 +107,8 @@ struct load {
 	struct strings profiles_asked; /* their faults are told once */
 	struct strings profile_files;  /* names that the profiles' sources point into */
 	uint64_t digest;
+	struct config_text *texts; /* for the configuration */
+	size_t text_count, text_capacity;
 };
 
 enum file_state { FILE_READ, FILE_ABSENT, FILE_MASKED, FILE_BAD };
@@ -203,6 +205,9 @@ static enum file_state read_one(struct load *l, const char *path, const char *na
 	digest_add(l, name, strlen(name) + 1);
 	digest_add(l, &content.len, sizeof(content.len));
 	digest_add(l, strbuf_text(&content), content.len);
+	VEC_GROW(l->texts, l->text_capacity, l->text_count);
+	l->texts[l->text_count++] = (struct config_text){
+		xstrdup(path + strlen(l->root)), xstrdup(strbuf_text(&content))};
 	config_read_text(strbuf_text(&content), content.len, name, diags, file);
 	return state;
 }
@@ -286,6 +291,7 @@ static void compare_with_packaged(struct load *l, const char *packaged, const ch
 	_cleanup_(reader_files_done) struct reader_files theirs = {0};
 	struct diag_list ignored = DIAG_LIST_NULL;
 	uint64_t digest = l->digest;
+	size_t texts = l->text_count;
 
 	if (read_one(l, packaged, shown, &ignored, &theirs) == FILE_READ) {
 		const char *newer = read_date(&theirs), *older = read_date(admins);
@@ -294,7 +300,12 @@ static void compare_with_packaged(struct load *l, const char *packaged, const ch
 				NULL, NULL, "replaces %s, which is newer (read %s%s%s)", shown,
 				newer, older ? ", this one " : "", older ? older : "");
 	}
-	l->digest = digest; /* it has no part in the configuration */
+	/* it has no part in the configuration */
+	l->digest = digest;
+	if (l->text_count > texts) {
+		free(l->texts[--l->text_count].path);
+		free(l->texts[l->text_count].content);
+	}
 	diag_list_done(&ignored);
 }
 
@@ -434,6 +445,9 @@ void config_load(const char *root, struct diag_list *diags, struct config **ret_
 	}
 	free(l.profile_files.items);
 	strings_done(&l.profiles_asked);
+	c->texts = l.texts;
+	c->text_count = l.text_count;
+	c->text_capacity = l.text_capacity;
 	snprintf(c->digest, sizeof(c->digest), "%016llx", (unsigned long long)l.digest);
 	sort_diags(diags, c);
 	*ret_config = c;

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -153,4 +154,56 @@ int state_files_list(const char *directory, const char *suffix, struct strings *
 	}
 	closedir(dir);
 	return 0;
+}
+
+int state_files_get(const char *directory, const char *name, size_t max, char **ret)
+{
+	_cleanup_(close_fdp) int dir = open_directory(directory);
+	char text[256];
+
+	if (dir < 0)
+		return dir;
+	_cleanup_(close_fdp) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	ssize_t n = read(fd, text, sizeof(text));
+	if (n < 0)
+		return -errno;
+	if ((size_t)n == sizeof(text) || (size_t)n > max)
+		return -EMSGSIZE;
+	text[n] = '\0';
+	if (n == 0 || strlen(text) != (size_t)n || strchr(text, '\n') != text + n - 1)
+		return -EBADMSG;
+	text[n - 1] = '\0';
+	*ret = xstrdup(text);
+	return 0;
+}
+
+/* nftw() has no room for userdata. */
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int state_files_remove_directories(const char *directory, const char *but)
+{
+	enum { FILES_OPEN = 16 };
+	DIR *dir = opendir(directory);
+	struct dirent *entry;
+	struct stat st;
+	int r = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while (r == 0 && (entry = readdir(dir))) {
+		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, "..") ||
+			str_eq(entry->d_name, but) ||
+			fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+			!S_ISDIR(st.st_mode))
+			continue;
+		_cleanup_free_ char *path = xasprintf("%s/%s", directory, entry->d_name);
+		r = nftw(path, remove_one, FILES_OPEN, FTW_DEPTH | FTW_PHYS);
+	}
+	closedir(dir);
+	return r < 0 ? r : 0;
 }
