@@ -30,9 +30,11 @@ static const struct config_devices *load(const char *main_text)
 		"[endpoint x]\nrole = r\nname = x.example, y.example\naddress = 45.1.0.0/16\n"
 		"allow = tcp/1-100\n"
 		"[endpoint i]\nrole = s\ndirection = in\naddress = any\nallow = tcp/1\n"
+		"[endpoint src]\nrole = s\ndirection = in\nname = s.example\nallow = tcp/1\n"
 		"[endpoint both]\nrole = s\ndirection = both\nname = z.example\nallow = tcp/1\n"
 		"[endpoint any]\nrole = t\naddress = any\nallow = udp/1\nwarning = old\n"
 		"[endpoint no]\ndefault = no\nname = no.example, y.example\nallow = tcp/50\n"
+		"[endpoint other]\ndefault = no\nname = x.example\nallow = tcp/101, udp/50, icmp\n"
 		"[endpoint nets]\ndefault = no\naddress = 45.1.9.0-45.1.9.7\nallow = tcp\n");
 	lab_write(root, MAIN, main_text);
 	config_load(root, &diags, &config);
@@ -175,6 +177,7 @@ static void vendor_of_a_group_has_managed_sets_beside_a_set(void)
 	CHECK_STR(taken_by(managed("v_b.x.nets4")), "x ");
 	CHECK_STR(taken_by(managed("v_b4")), "both ");
 	CHECK_STR(taken_by(managed("v_b.both.in4")), "both ");
+	CHECK_STR(taken_by(managed("v_b.src.in6")), "src ");
 	CHECK(!managed("v_b.i.in4")); /* of any source: a rule alone */
 	CHECK_STR(taken_by(&config->sets[0]), "x both ");
 	load("[vendor b]\nrole = r, s\n" SET);
@@ -239,7 +242,9 @@ static void denial_that_meets_what_is_allowed_is_told(void)
 		      "what b/x allows"));
 	CHECK(is_said("deny: nets: with 45.1.9.0-45.1.9.7 it denies what b/x allows") ||
 		is_said("deny: nets: with 45.1.9.0/29 it denies what b/x allows"));
-	/* to other devices, or by another service */
+	/* by another service, or to other devices */
+	load("[vendor b]\nrole = r\ndeny = other\n" D "interface = lan\n");
+	CHECK(diags.errors == 0 && !is_said("it denies"));
 	load("[vendor b]\nrole = s\ndeny = no\n" D "interface = lan\n[vendor c]\nprofile = b\n"
 	     "role = r\n[devices e]\nvendor = c\ninterface = lan\n");
 	CHECK(diags.errors == 0 && !is_said("it denies"));
