@@ -60,6 +60,8 @@ struct config_vendor {
 	struct profile *profile; /* owned */
 	struct config_bounds bounds;
 	unsigned addresses_max; /* of all its names together */
+	bool has_dscp;          /* its traffic gets that class of DiffServ, both ways */
+	uint8_t dscp;
 	/* Addresses that its names may have though they are for special purposes; settled. */
 	struct addr_range *allow_private;
 	size_t allow_private_count, allow_private_capacity;

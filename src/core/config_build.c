@@ -34,6 +34,7 @@ static const struct key_def vendor_keys[] = {
 	{"region", KEY_LIST},
 	{"endpoint", KEY_LIST},
 	{"deny", KEY_LIST},
+	{"dscp", KEY_SCALAR},
 	{"allow-private", KEY_LIST},
 	{"allow-shared", KEY_LIST},
 	{"refresh-min", KEY_SCALAR},
@@ -178,6 +179,7 @@ static void build_vendor(struct vendor_builder *vb, const struct section *s)
 	value_ranges(s, "allow-private", b->diags, &v.allow_private, &v.allow_private_count,
 		&v.allow_private_capacity);
 	config_build_allow_shared(b, &v, s);
+	v.has_dscp = value_dscp(s, "dscp", b->diags, &v.dscp);
 	v.profile = profile_of(vb, s);
 	if (v.profile && vb->names <= CONFIG_NAMES_MAX)
 		config_choose(b, &v, s);

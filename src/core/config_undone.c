@@ -65,6 +65,10 @@ void config_undone_vendor(
 		config_undone_add(b, v->at, s, "udp-timeout-min %s: %s",
 			duration_format(p->udp_timeout_min_s, text),
 			"timeouts are not carried out by this version");
+	if (v->has_dscp && !ruleset_has_vendor(b->config, v))
+		config_undone_add(b, v->at, s,
+			"dscp: is set by the rules of vendors that no [set] takes, or [devices] "
+			"does");
 	for (size_t i = 0; i < v->endpoint_count; i++) {
 		const struct config_endpoint *e = &v->endpoints[i];
 		const char *name = e->endpoint->name;

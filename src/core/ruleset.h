@@ -24,6 +24,7 @@
 #define RULESET_PREFIX  "v_" /* of everything in it */
 #define RULESET_CHAIN   RULESET_PREFIX "mark"
 #define RULESET_CONFINE RULESET_PREFIX "confine"
+#define RULESET_DSCP    RULESET_PREFIX "dscp"
 
 enum ruleset_holds { RULESET_PORTS, RULESET_ADDRESSES, RULESET_NETS };
 enum ruleset_way { RULESET_OUT, RULESET_IN, RULESET_DENY };

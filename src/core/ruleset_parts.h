@@ -13,6 +13,9 @@ void ruleset_append_list(struct strbuf *b, const struct strings *items);
 void ruleset_append_names(struct strbuf *b, const struct strings *names);
 /* "meta mark set meta mark | 0x00100000 accept". The caller frees it. */
 char *ruleset_marking(const struct config_mark *m, const char *verdict);
+/* Each way to say the endpoint's services: "tcp dport 443", "icmp type echo-request"; "": with all
+ * of them. Of that family; -1: of both. */
+void ruleset_match_services(const struct endpoint *e, int family, struct strings *ret);
 /* A comment for those who read the text: what the endpoint allows, and where that is written. */
 void ruleset_describe(
 	struct strbuf *b, const struct config_vendor *v, const struct config_endpoint *e);
@@ -30,3 +33,6 @@ size_t ruleset_outward(
 /* ruleset_devices.c: the chains that confine. Nothing where there are no groups. */
 void ruleset_append_devices(struct strbuf *b, const struct config *c, const struct ruleset *r,
 	const struct strings *outside);
+
+/* ruleset_dscp.c: the chain that sets classes of DiffServ. Nothing where no vendor has one. */
+void ruleset_append_dscp(struct strbuf *b, const struct config *c, const struct ruleset *r);

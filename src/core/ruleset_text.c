@@ -126,9 +126,7 @@ static void match_types(
 	add_match(matches, key, &items);
 }
 
-/* One for each rule that it takes: "tcp dport 443", "icmp type echo-request"; "": everything.
- * `family`: -1: both. */
-static void match_services(const struct endpoint *e, int family, struct strings *ret)
+void ruleset_match_services(const struct endpoint *e, int family, struct strings *ret)
 {
 	static const struct {
 		uint8_t protocol;
@@ -232,7 +230,7 @@ void ruleset_append_rules(struct strbuf *b, const struct config_vendor *v,
 {
 	_cleanup_(strings_done) struct strings matches = {0};
 
-	match_services(e->endpoint, s ? (int)s->family : -1, &matches);
+	ruleset_match_services(e->endpoint, s ? (int)s->family : -1, &matches);
 	for (size_t i = 0; i < matches.count; i++) {
 		const char *match = matches.items[i];
 		strbuf_append(b, "\t\t");
@@ -392,6 +390,7 @@ char *ruleset_text(const struct config *c, const struct strings *outside)
 	append_sets(&b, &r);
 	append_chain(&b, c, &r);
 	ruleset_append_devices(&b, c, &r, outside);
+	ruleset_append_dscp(&b, c, &r);
 	strbuf_append(&b, "}\n");
 	return strbuf_take(&b);
 }

@@ -173,6 +173,46 @@ bool value_direction(
 	return true;
 }
 
+/* RFC 2474, 2597, 3246, 5865, 8622. */
+static bool dscp_parse(const char *text, uint8_t *ret)
+{
+	static const struct {
+		const char *name;
+		uint8_t number;
+	} others[] = {{"be", 0}, {"le", 1}, {"ef", 46}, {"va", 44}};
+	const char *d = text + 2;
+	uint64_t n;
+	size_t digits = parse_digits(text, &n);
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		if (str_eq(text, others[i].name)) {
+			*ret = others[i].number;
+			return true;
+		}
+	}
+	if (str_starts(text, "cs") && d[0] >= '0' && d[0] <= '7' && !d[1])
+		n = 8 * (uint64_t)(d[0] - '0');
+	else if (str_starts(text, "af") && d[0] >= '1' && d[0] <= '4' && d[1] >= '1' &&
+		 d[1] <= '3' && !d[2])
+		n = 8 * (uint64_t)(d[0] - '0') + 2 * (uint64_t)(d[1] - '0');
+	else if (!digits || text[digits] || n > 63)
+		return false;
+	*ret = (uint8_t)n;
+	return true;
+}
+
+bool value_dscp(const struct section *s, const char *key, struct diag_list *diags, uint8_t *ret)
+{
+	const struct profile_text *value = section_scalar(s, key);
+
+	if (!value)
+		return false;
+	if (dscp_parse(value->text, ret))
+		return true;
+	complain(s, key, value, diags, "is no class of DiffServ (ef, af41, cs3, 0 to 63)");
+	return false;
+}
+
 void value_identifiers(
 	const struct section *s, const char *key, struct diag_list *diags, struct strings *ret)
 {

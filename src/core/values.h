@@ -26,6 +26,8 @@ bool value_word(const struct section *s, const char *key, const char *const *wor
 /* "out", "in", "both". */
 bool value_direction(
 	const struct section *s, const char *key, struct diag_list *diags, enum direction *ret);
+/* A class of DiffServ by its name ("ef", "af41", "cs3") or number (0 to 63). */
+bool value_dscp(const struct section *s, const char *key, struct diag_list *diags, uint8_t *ret);
 /* A list of identifiers, without duplicates; what is none is reported and left out. */
 void value_identifiers(
 	const struct section *s, const char *key, struct diag_list *diags, struct strings *ret);

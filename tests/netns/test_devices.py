@@ -346,6 +346,31 @@ def test_vendor_comes_in_from_its_sources_to_the_devices_ports(make_lab):
     assert not [u for u in status(daemon)["undone"] if "inbound" in u]
 
 
+def test_class_of_service_is_set_both_ways(make_lab):
+    lab, _, _ = begin(make_lab, "interface = lan\n", PASSES, vendor="dscp = ef\n")
+    near = [("tcp", "45.1.0.3", 443), ("tcp", "45.1.0.1", 80), ("udp", "2a00:1::7", 443)]
+    rules = {}
+    for node, end, port in ((lab.internet, "daddr", "dport"), (lab.device, "saddr", "sport")):
+        text = ""
+        for proto, address, number in ALLOWED + near:
+            ip = "ip6" if ":" in address else "ip"
+            for name, match in (("with", "ef"), ("without", "!= ef")):
+                text += (f"{ip} {end} {address} {proto} {port} {number} {ip} dscp {match} counter "
+                         f"comment \"{proto} {address} {number} {name}\"\n")
+        node.nft("table inet seen { chain c { type filter hook input priority 0;\n" + text + "}\n}\n")
+        rules[node] = text.count("comment")
+    assert all_are("echo", lab.device, ALLOWED + near) is True
+    for node, count in rules.items():
+        listed = node.run(["nft", "list", "table", "inet", "seen"]).stdout
+        seen = dict((c, int(n) > 0) for n, c in re.findall(
+            r'counter packets (\d+) bytes \d+ comment "([^"]+)"', listed))
+        assert len(seen) == count
+        for target in ALLOWED + near:
+            what = " ".join(str(w) for w in target)
+            assert (seen[what + " with"], seen[what + " without"]) == (
+                (False, True) if target in near else (True, False)), (node.name, target)
+
+
 def test_status_says_what_is_left_undone(make_lab):
     _, daemon, _ = begin(make_lab, "interface = lan\nmode = enforce\n")
     undone = status(daemon)["undone"]

@@ -253,6 +253,45 @@ static void denial_that_meets_what_is_allowed_is_told(void)
 	CHECK(is_said("deny: no: with y.example it denies what c/x allows"));
 }
 
+/* --- classes of DiffServ --- */
+
+static void class_of_a_vendor_is_read_by_name_or_number(void)
+{
+	static const struct {
+		const char *text;
+		int number;
+	} classes[] = {{"ef", 46}, {"va", 44}, {"be", 0}, {"le", 1}, {"cs0", 0}, {"cs7", 56},
+		{"af11", 10}, {"af23", 22}, {"af41", 34}, {"af43", 38}, {"0", 0}, {"63", 63}};
+	static const char *const others[] = {"EF", "cs8", "cs", "cs77", "af44", "af51", "af01",
+		"af10", "af1", "af111", "64", "0x2e", "-1", "e", "ef1"};
+
+	load("[vendor b]\n");
+	CHECK(!config->vendors[0].has_dscp);
+	for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+		_cleanup_free_ char *text = xasprintf("[vendor b]\ndscp = %s\n", classes[i].text);
+		load(text);
+		CHECK_INT(diags.errors, 0);
+		CHECK(config->vendors[0].has_dscp);
+		CHECK_INT(config->vendors[0].dscp, classes[i].number);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		_cleanup_free_ char *text = xasprintf("[vendor b]\ndscp = %s\n", others[i]);
+		load(text);
+		CHECK_INT(diags.errors, 1);
+		CHECK(is_said("allowsyncd.conf:2: [vendor b] dscp: "));
+	}
+}
+
+static void class_is_for_vendors_of_the_managed_table(void)
+{
+	load("[vendor b]\ndscp = ef\n");
+	CHECK(!is_said("dscp"));
+	load("[vendor b]\ndscp = ef\n" SET D "interface = lan\n");
+	CHECK(diags.errors == 0 && !is_said("dscp"));
+	load("[vendor b]\ndscp = ef\n" SET);
+	CHECK(diags.errors == 0 && is_said("warning: [vendor b] dscp: is set by the rules of"));
+}
+
 /* --- what is not carried out --- */
 
 static size_t idle(const char *what)
@@ -290,6 +329,8 @@ int main(void)
 	TAP_RUN(any_destination_of_a_group_needs_no_more);
 	TAP_RUN(denied_endpoint_is_in_no_set_but_its_own);
 	TAP_RUN(denial_that_meets_what_is_allowed_is_told);
+	TAP_RUN(class_of_a_vendor_is_read_by_name_or_number);
+	TAP_RUN(class_is_for_vendors_of_the_managed_table);
 	TAP_RUN(what_is_not_carried_out_is_said);
 	forget();
 	lab_free(root);

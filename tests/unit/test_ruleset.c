@@ -375,6 +375,7 @@ static const struct hole holes[] = {
 		ENDPOINT "name = a.example\n", NULL},
 	{"group's log", "[vendor acme]\n" GROUP("d") "interface = lan\nlog-group = 1" X "\n",
 		ENDPOINT "name = a.example\n", NULL},
+	{"class", "[vendor acme]\ndscp = 1" X "\n", ENDPOINT "name = a.example\n", NULL},
 	{"denied", "[vendor acme]\ndeny = e" X "\n" GROUP("d") "interface = lan\n",
 		"[profile]\n[endpoint e" X "]\nname = a.example\nallow = tcp/1\n", NULL},
 	{"source", "[vendor acme]\n" GROUP("d") "interface = lan\n",
