@@ -67,9 +67,9 @@ def main_pid(machine):
 
 
 def test_start_is_ready_and_says_so(service):
-    shown = service.show("ActiveState", "SubState", "StatusText", "Type", "NRestarts")
+    shown = service.show("ActiveState", "SubState", "StatusText", "Type", "NRestarts", "WatchdogUSec")
     assert (shown["ActiveState"], shown["SubState"], shown["Type"]) == ("active", "running", "notify")
-    assert shown["StatusText"]
+    assert shown["StatusText"] and shown["WatchdogUSec"] == "30s"
     assert shown["NRestarts"] == "0"
 
 
@@ -213,12 +213,18 @@ def test_journal_entries_are_native_and_explained(service):
     explained = service.run("journalctl", "-x", "-n", "1", "ALLOWSYNC_EVENT=changed",
                             f"ALLOWSYNC_NAME={NAME}")
     assert "Defined-By: allowsyncd" in explained.stdout
-    assert NAME in explained.stdout and "@" not in explained.stdout
+    assert "@" not in explained.stdout
+    for line in ("Set: inet filter ixon4", f"Vendor, name: ixon, {NAME}"):
+        assert line in explained.stdout, explained.stdout
 
 
 def test_starts_without_a_network(service):
     """Nothing answers, and there is no link but loopback: ready all the same, sets as they were."""
+    assert "network" not in " ".join(service.show("After", "Requires", "Wants").values())
     service.run("systemctl", "stop", SERVICE)
+    # Longer than a start may take: what is asked first is still under way then.
+    service.write("etc/allowsyncd/allowsyncd.conf",
+                  CONFIG.replace("server = 127.0.0.1", "server = 127.0.0.1\ntimeout = 60s\ntries = 2"))
     service.dns.pause()
     try:
         service.run("systemctl", "start", SERVICE)
