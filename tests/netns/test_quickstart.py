@@ -59,6 +59,9 @@ def machine():
                         if os.path.exists("/etc/resolv.conf") else None),
         "etc": sorted(glob.glob("/etc/allowsyncd*") + glob.glob("/etc/knot/*")
                       + glob.glob("/etc/unbound/**", recursive=True)),
+        "installed": sorted(f for d in ("usr/bin", "usr/sbin", "usr/share", "usr/lib/systemd/system",
+                                        "usr/lib/sysusers.d", "var/lib", "var/cache")
+                            for f in glob.glob(f"/{d}/allowsync*")),
         "boot": sorted(glob.glob("/etc/systemd/system/**", recursive=True) + glob.glob("/etc/rc?.d/*")),
         "policy": os.path.exists("/usr/sbin/policy-rc.d") and digest("/usr/sbin/policy-rc.d"),
         "processes": processes(),
