@@ -101,6 +101,7 @@ struct config_mark {
 	uint32_t value;         /* default 0x00100000; never 0, and within `mask` */
 	uint32_t mask;          /* default: the bits of the value; others are not touched */
 	struct strings towards; /* outgoing interfaces; none: any of them */
+	bool load;              /* the daemon loads the rules itself; default */
 };
 
 /* What a device group may speak of a protocol that every host needs. */

@@ -78,6 +78,7 @@ static const struct key_def mark_keys[] = {
 	{"value", KEY_SCALAR},
 	{"mask", KEY_SCALAR},
 	{"towards", KEY_LIST},
+	{"load", KEY_SCALAR},
 	{NULL, 0},
 };
 /* [vendor] is open: a profile's variables are keys there. */
@@ -272,7 +273,7 @@ struct config *config_build(const struct reader_file *files, size_t count,
 	c->resolver.timeout_ms = 2000;
 	c->resolver.tries = 3;
 	c->resolver.max_in_flight = CONFIG_IN_FLIGHT_MAX;
-	c->mark = (struct config_mark){.value = CONFIG_MARK, .mask = CONFIG_MARK};
+	c->mark = (struct config_mark){.value = CONFIG_MARK, .mask = CONFIG_MARK, .load = true};
 	c->bounds = (struct config_bounds){CONFIG_REFRESH_MIN_S, CONFIG_REFRESH_MAX_S, -1, 0,
 		CONFIG_STALE_MAX_S, CONFIG_NAME_ADDRESSES_MAX};
 

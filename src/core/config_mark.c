@@ -4,6 +4,7 @@
 #include "base/strbuf.h"
 #include "core/config_parts.h"
 #include "core/ruleset.h"
+#include "core/values.h"
 
 #include <string.h>
 
@@ -53,11 +54,16 @@ void config_read_interfaces(
 
 void config_build_mark(struct config_builder *b, const struct section *s)
 {
+	static const char *const no_yes[] = {"no", "yes", NULL};
 	struct config_mark *mark = &b->config->mark;
 	size_t errors = b->diags->errors;
 	bool has_value = hex(b, s, "value", &mark->value);
 	bool has_mask = hex(b, s, "mask", &mark->mask);
 
+	unsigned load;
+
+	if (value_word(s, "load", no_yes, b->diags, &load))
+		mark->load = load;
 	if (!has_mask)
 		mark->mask = mark->value;
 	/* the test of a value 0 would be passed by every packet that nobody marked */

@@ -276,12 +276,13 @@ void config_look_at_effect(struct config_builder *b)
 				"none of the profile's endpoints is chosen");
 		else if (config_has_devices_for(c, v->name))
 			; /* the group's own warning tells */
-		else if (has_managed_set(c, v->name))
+		else if (has_managed_set(c, v->name) && !c->mark.load)
 			diag_add(b->diags, DIAG_WARNING, v->at, section, NULL,
 				"no [set] takes it: to be marked by what allowsyncctl rules "
 				"prints, "
 				"once that is loaded");
-		else if (!config_has_set_for(c, v->name))
+		else if (!has_managed_set(c, v->name) && !config_has_set_for(c, v->name) &&
+			 !ruleset_marks_any(c, v))
 			diag_add(b->diags, DIAG_WARNING, v->at, section, NULL,
 				"ineffective: no [set] takes it");
 	}

@@ -68,11 +68,38 @@ bool ruleset_lets_in(const struct config_devices *d);
 const char *ruleset_leaves_out(
 	const struct config *c, const struct config_vendor *v, const struct config_endpoint *e);
 
-/* All of the table, to be loaded by `nft -f -`: what stands in the sets stays. The same
- * configuration gives the same bytes. `outside`: names of the interfaces with a default route, for
- * groups that do not say where the outside is; keep those that were there before while none is:
- * without any, such a group counts whatever leaves by another interface than its own as outward,
- * so that its LAN traffic is cut rather than its confinement lifted. The caller frees the text. */
-char *ruleset_text(const struct config *c, const struct strings *outside);
+/* What is known only where the rules are to stand. Borrowed. */
+struct ruleset_facts {
+	/* Names of the interfaces with a default route, for groups that do not say where the
+	 * outside is; keep those that were there before while none is: without any, such a group
+	 * counts whatever leaves by another interface than its own as outward, so that its LAN
+	 * traffic is cut rather than its confinement lifted. NULL: none. */
+	const struct strings *outside;
+	/* Vendors, by their places in the configuration, whose rules are left out; NULL: none. */
+	const bool *without;
+};
+
+/* All of the table, to be loaded by `nft -f -` in one: what stands in the sets stays. The same
+ * configuration and facts give the same bytes. The caller frees it. */
+char *ruleset_text(const struct config *c, const struct ruleset_facts *f);
+
+/* What stands in the table by names that begin with RULESET_PREFIX, and that no rule of another
+ * chain refers to. */
+struct ruleset_standing {
+	struct strings chains, sets;
+};
+
+/* The same in two steps, so that no packet meets a rule whose set was not filled before. First the
+ * sets: loaded over those that are there it changes nothing. "": there are none. The caller frees
+ * both. */
+char *ruleset_text_sets(const struct config *c);
+/* Then, in one load: the chains emptied and filled, and of what stands all that the configuration
+ * does not have (any more) deleted; what is not ours in the table is not touched. "": nothing is to
+ * be there, and nothing is. */
+char *ruleset_text_rules(const struct config *c, const struct ruleset_facts *f,
+	const struct ruleset_standing *standing);
+void ruleset_standing_done(struct ruleset_standing *s);
+/* Is it ours, and a name that nft takes for nothing else? Whoever is not nft may give any. */
+bool ruleset_name_ok(const char *name);
 /* "meta mark & 0x00100000 == 0x00100000 accept": for the admin's own chain. The caller frees it. */
 char *ruleset_hook(const struct config *c);

@@ -23,7 +23,7 @@ struct devices_text {
 	struct strbuf *b;
 	const struct config *c;
 	const struct ruleset *r;
-	const struct strings *outside;
+	const struct ruleset_facts *f;
 	char *allow; /* what becomes of what is allowed */
 };
 
@@ -75,13 +75,17 @@ static void append_vendor(const struct devices_text *t, const struct config_vend
 	const struct ruleset_set *sets;
 	size_t count = ruleset_outward(t->r, v, &sets);
 
+	bool left_out = t->f->without && t->f->without[v - t->c->vendors];
+
+	/* The groups' chains go there in any case. */
 	strbuf_appendf(t->b, "\tchain " VENDOR "%s.out {\n", v->name);
-	ruleset_append_vendor(t->b, t->c, v, sets, count, t->allow);
+	if (!left_out)
+		ruleset_append_vendor(t->b, t->c, v, sets, count, t->allow);
 	strbuf_append(t->b, "\t}\n");
 	if (!lets_in(t->c, v))
 		return;
 	strbuf_appendf(t->b, "\tchain " VENDOR "%s.in {\n", v->name);
-	for (size_t i = 0; i < v->endpoint_count; i++) {
+	for (size_t i = 0; i < v->endpoint_count && !left_out; i++) {
 		if (comes_in(&v->endpoints[i]))
 			append_rules_of(t, v, &v->endpoints[i], RULESET_IN, t->allow);
 	}
@@ -238,9 +242,12 @@ static void append_inwards(const struct devices_text *t, const struct config_dev
 static const struct strings *towards_of(
 	const struct devices_text *t, const struct config_devices *d)
 {
+	static const struct strings none;
+
 	return d->towards.count           ? &d->towards
 	       : t->c->mark.towards.count ? &t->c->mark.towards
-					  : t->outside;
+	       : t->f->outside            ? t->f->outside
+					  : &none;
 }
 
 /* Each as far as it goes into a rule: the group's addresses of one family, or what stands for that
@@ -321,9 +328,9 @@ static void append_group_place(struct strbuf *b, const struct config_devices *d)
 }
 
 void ruleset_append_devices(struct strbuf *b, const struct config *c, const struct ruleset *r,
-	const struct strings *outside)
+	const struct ruleset_facts *f)
 {
-	struct devices_text t = {b, c, r, outside, .allow = ruleset_marking(&c->mark, "accept")};
+	struct devices_text t = {b, c, r, f, .allow = ruleset_marking(&c->mark, "accept")};
 
 	for (size_t i = 0; i < c->vendor_count && c->devices_count; i++) {
 		if (config_has_devices_for(c, c->vendors[i].name))

@@ -69,13 +69,14 @@ static void append_vendor(struct strbuf *b, const struct ruleset *r, const struc
 	}
 }
 
-void ruleset_append_dscp(struct strbuf *b, const struct config *c, const struct ruleset *r)
+void ruleset_append_dscp(struct strbuf *b, const struct config *c, const struct ruleset *r,
+	const struct ruleset_facts *f)
 {
 	bool any = false;
 
 	for (size_t i = 0; i < c->vendor_count; i++) {
 		const struct config_vendor *v = &c->vendors[i];
-		if (!v->has_dscp || !ruleset_has_vendor(c, v))
+		if (!v->has_dscp || !ruleset_has_vendor(c, v) || (f->without && f->without[i]))
 			continue;
 		if (!any)
 			strbuf_append(b,

@@ -32,7 +32,8 @@ size_t ruleset_outward(
 
 /* ruleset_devices.c: the chains that confine. Nothing where there are no groups. */
 void ruleset_append_devices(struct strbuf *b, const struct config *c, const struct ruleset *r,
-	const struct strings *outside);
+	const struct ruleset_facts *f);
 
 /* ruleset_dscp.c: the chain that sets classes of DiffServ. Nothing where no vendor has one. */
-void ruleset_append_dscp(struct strbuf *b, const struct config *c, const struct ruleset *r);
+void ruleset_append_dscp(struct strbuf *b, const struct config *c, const struct ruleset *r,
+	const struct ruleset_facts *f);

@@ -339,7 +339,8 @@ static void append_towards(struct strbuf *b, const struct config_mark *m)
 	strbuf_append(b, " return\n");
 }
 
-static void append_chain(struct strbuf *b, const struct config *c, const struct ruleset *r)
+static void append_chain(struct strbuf *b, const struct config *c, const struct ruleset *r,
+	const struct ruleset_facts *f)
 {
 	_cleanup_free_ char *then = ruleset_marking(&c->mark, "return");
 
@@ -351,6 +352,8 @@ static void append_chain(struct strbuf *b, const struct config *c, const struct 
 		const struct ruleset_set *sets;
 		size_t count = ruleset_outward(r, v, &sets);
 		if (!ruleset_marks_vendor(c, v))
+			continue;
+		if (f->without && f->without[i])
 			continue;
 		strbuf_appendf(b, "\n\t\t# --- %s\n", v->name);
 		ruleset_append_vendor(b, c, v, sets, count, then);
@@ -380,7 +383,15 @@ static void append_head(struct strbuf *b, const struct config *c)
 			 "flush table inet " RULESET_TABLE "\n\n");
 }
 
-char *ruleset_text(const struct config *c, const struct strings *outside)
+static void append_chains(struct strbuf *b, const struct config *c, const struct ruleset *r,
+	const struct ruleset_facts *f)
+{
+	append_chain(b, c, r, f);
+	ruleset_append_devices(b, c, r, f);
+	ruleset_append_dscp(b, c, r, f);
+}
+
+char *ruleset_text(const struct config *c, const struct ruleset_facts *f)
 {
 	_cleanup_(ruleset_done) struct ruleset r = ruleset_of(c);
 	struct strbuf b = STRBUF_NULL;
@@ -388,10 +399,85 @@ char *ruleset_text(const struct config *c, const struct strings *outside)
 	append_head(&b, c);
 	strbuf_append(&b, "table inet " RULESET_TABLE " {\n");
 	append_sets(&b, &r);
-	append_chain(&b, c, &r);
-	ruleset_append_devices(&b, c, &r, outside);
-	ruleset_append_dscp(&b, c, &r);
+	append_chains(&b, c, &r, f);
 	strbuf_append(&b, "}\n");
+	return strbuf_take(&b);
+}
+
+/* --- in two steps --- */
+
+bool ruleset_name_ok(const char *name)
+{
+	return str_starts(name, RULESET_PREFIX) && nft_identifier_ok(name);
+}
+
+void ruleset_standing_done(struct ruleset_standing *s)
+{
+	strings_done(&s->chains);
+	strings_done(&s->sets);
+}
+
+char *ruleset_text_sets(const struct config *c)
+{
+	_cleanup_(ruleset_done) struct ruleset r = ruleset_of(c);
+	struct strbuf b = STRBUF_NULL;
+
+	if (!r.count)
+		return xstrdup("");
+	strbuf_append(&b, "table inet " RULESET_TABLE " {\n");
+	append_sets(&b, &r);
+	strbuf_append(&b, "}\n");
+	return strbuf_take(&b);
+}
+
+/* A group is confined whatever becomes of its vendors. */
+static bool has_rules(const struct config *c, const struct ruleset_facts *f)
+{
+	for (size_t i = 0; i < c->vendor_count; i++) {
+		if (ruleset_has_vendor(c, &c->vendors[i]) && (!f->without || !f->without[i]))
+			return true;
+	}
+	return c->devices_count;
+}
+
+/* Each declaration begins a line of its own, and nothing else does so. */
+static bool declares(const char *text, const char *what, const char *name)
+{
+	_cleanup_free_ char *line = xasprintf("\n\t%s %s {\n", what, name);
+
+	return strstr(text, line);
+}
+
+/* Of those that `text`, where there is one, does not declare. */
+static void append_each(struct strbuf *b, const char *verb, const char *what,
+	const struct strings *names, const char *text)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		const char *name = names->items[i];
+		if (ruleset_name_ok(name) && !(text && declares(text, what, name)))
+			strbuf_appendf(b, "%s %s inet " RULESET_TABLE " %s\n", verb, what, name);
+	}
+}
+
+char *ruleset_text_rules(const struct config *c, const struct ruleset_facts *f,
+	const struct ruleset_standing *standing)
+{
+	_cleanup_(ruleset_done) struct ruleset r = ruleset_of(c);
+	_cleanup_(strbuf_done) struct strbuf body = STRBUF_NULL;
+	_cleanup_free_ char *sets = ruleset_text_sets(c);
+	struct strbuf b = STRBUF_NULL;
+
+	strbuf_append(&body, "");
+	if (has_rules(c, f)) {
+		strbuf_append(&body, "table inet " RULESET_TABLE " {\n");
+		append_chains(&body, c, &r, f);
+		strbuf_append(&body, "}\n");
+	}
+	strbuf_append(&b, "");
+	append_each(&b, "flush", "chain", &standing->chains, NULL);
+	strbuf_append(&b, strbuf_text(&body));
+	append_each(&b, "delete", "chain", &standing->chains, strbuf_text(&body));
+	append_each(&b, "delete", "set", &standing->sets, sets);
 	return strbuf_take(&b);
 }
 

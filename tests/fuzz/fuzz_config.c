@@ -78,7 +78,7 @@ static void require_plain_rules(const struct config *c)
 {
 	char *uplink[] = {(char[]){"wan0"}};
 	const struct strings outside = {uplink, c->devices_count % 2, 1};
-	char *text = ruleset_text(c, &outside);
+	char *text = ruleset_text(c, &(struct ruleset_facts){.outside = &outside});
 
 	for (const char *p = text; *p; p++)
 		REQUIRE(*p == '\n' || *p == '\t' || (*p >= ' ' && *p <= '~'));

@@ -7,6 +7,7 @@
 #define MAIN    ALLOWSYNCD_CONF_DIR "/allowsyncd.conf"
 #define DROP_IN ALLOWSYNCD_CONF_DIR "/allowsyncd.conf.d/mark.conf"
 #define PACKAGE ALLOWSYNCD_VENDOR_DIR "/b.conf"
+#define ADDRESS "[profile]\n[endpoint x]\naddress = 45.1.0.1\nallow = tcp/1\n"
 
 static char *root;
 static struct diag_list diags;
@@ -87,8 +88,27 @@ static void any_destination_needs_interfaces_towards_the_outside(void)
 	CHECK_INT(config->undone_count, 1);
 }
 
+static void rules_are_loaded_unless_the_admin_does(void)
+{
+	static const char *const own[] = {"", "[mark]\nload = yes\n"};
+
+	for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+		lab_start("[vendor b]\n");
+		lab_write(root, PACKAGE, ADDRESS);
+		lab_write(root, DROP_IN, own[i]);
+		load();
+		CHECK(config->mark.load);
+		CHECK(!is_said("no [set] takes it"));
+	}
+	lab_write(root, DROP_IN, "[mark]\nload = no\n");
+	load();
+	CHECK(!config->mark.load);
+	CHECK(is_said("[vendor b] no [set] takes it: to be marked by what allowsyncctl rules"));
+}
+
 int main(void)
 {
+	TAP_RUN(rules_are_loaded_unless_the_admin_does);
 	TAP_RUN(mark_has_a_value_within_its_mask);
 	TAP_RUN(mark_is_for_vendors_without_a_set);
 	TAP_RUN(any_destination_needs_interfaces_towards_the_outside);

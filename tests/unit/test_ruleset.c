@@ -31,7 +31,7 @@ static char *text_of_root(const char *root)
 	diag_list_done(&diags);
 	config_load(root, &diags, &config);
 	if (!diags.errors)
-		text = ruleset_text(config, &outside);
+		text = ruleset_text(config, &(struct ruleset_facts){.outside = &outside});
 	config_free(config);
 	return text;
 }
@@ -468,7 +468,7 @@ static char *text_with_hole(const struct hole *h, unsigned byte)
 	struct config *config = config_build(
 		c.main_files, c.main_count, give_profile, &c, NULL, public_suffix_of, &diags);
 	if (!diags.errors)
-		text = ruleset_text(config, &outside);
+		text = ruleset_text(config, &(struct ruleset_facts){.outside = &outside});
 	config_free(config);
 	for (size_t i = 0; i < c.main_count; i++)
 		reader_file_done(&c.main_files[i]);
