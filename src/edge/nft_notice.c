@@ -25,6 +25,7 @@ enum {
 	/* They are the first of their message, whatever it is about. */
 	ATTR_TABLE = 1,
 	ATTR_NAME = 2,
+	ATTR_CHAIN = 3, /* of a chain's own messages, after its handle */
 };
 static_assert((int)NFTA_TABLE_NAME == ATTR_TABLE && (int)NFTA_CHAIN_TABLE == ATTR_TABLE &&
 		      (int)NFTA_RULE_TABLE == ATTR_TABLE && (int)NFTA_SET_TABLE == ATTR_TABLE &&
@@ -32,6 +33,7 @@ static_assert((int)NFTA_TABLE_NAME == ATTR_TABLE && (int)NFTA_CHAIN_TABLE == ATT
 	"the table");
 static_assert(
 	(int)NFTA_SET_NAME == ATTR_NAME && (int)NFTA_SET_ELEM_LIST_SET == ATTR_NAME, "the set");
+static_assert((int)NFTA_RULE_CHAIN == ATTR_NAME && (int)NFTA_CHAIN_NAME == ATTR_CHAIN, "the chain");
 
 struct teller {
 	nft_notice_fn fn;
@@ -113,6 +115,12 @@ static bool kind_of(unsigned message, enum nft_notice_kind *ret)
 	}
 }
 
+static bool is_chain(unsigned message)
+{
+	return message == NFT_MSG_NEWCHAIN || message == NFT_MSG_DELCHAIN ||
+	       message == MESSAGE_DESTROYCHAIN;
+}
+
 /* False: it should have told something, but does not hold it. */
 static bool tell(const struct teller *t, const struct nft_msg *m)
 {
@@ -129,7 +137,7 @@ static bool tell(const struct teller *t, const struct nft_msg *m)
 		return tell_generation(t, &n, m);
 
 	const struct nlattr *at[NFTA_SET_ELEM_LIST_MAX + 1];
-	static_assert((int)NFTA_SET_ELEM_LIST_MAX >= ATTR_NAME, "room for the names");
+	static_assert((int)NFTA_SET_ELEM_LIST_MAX >= ATTR_CHAIN, "room for the names");
 	nft_attrs_index(nft_attrs_of_message(h), NFTA_SET_ELEM_LIST_MAX, at);
 	memcpy(&g, (const uint8_t *)h + sizeof(*h), sizeof(g));
 	n.nf_family = g.nfgen_family;
@@ -141,6 +149,12 @@ static bool tell(const struct teller *t, const struct nft_msg *m)
 		n.kind == NFT_NOTICE_SET) {
 		n.set = nft_attr_text(at[ATTR_NAME]);
 		if (!n.set)
+			return false;
+	}
+	if (n.kind == NFT_NOTICE_RULE) {
+		n.chain =
+			nft_attr_text(at[is_chain(h->nlmsg_type & 0xff) ? ATTR_CHAIN : ATTR_NAME]);
+		if (!n.chain)
 			return false;
 	}
 	if (n.kind == NFT_NOTICE_ADDED || n.kind == NFT_NOTICE_DELETED)

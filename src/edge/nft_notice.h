@@ -12,7 +12,7 @@ enum nft_notice_kind {
 	NFT_NOTICE_DELETED,    /* an entry: `entry` */
 	NFT_NOTICE_SET,        /* a set was made, changed or removed: look at it again */
 	NFT_NOTICE_TABLE,      /* a table was made, changed or removed: look at its sets again */
-	NFT_NOTICE_RULE,       /* a rule or chain was made or removed */
+	NFT_NOTICE_RULE,       /* a rule or chain was made or removed: `chain` */
 	NFT_NOTICE_GENERATION, /* the transaction is over: generation, pid, process */
 	NFT_NOTICE_LOST,       /* something was lost: look at everything, after a drain */
 };
@@ -20,7 +20,7 @@ enum nft_notice_kind {
 struct nft_notice {
 	enum nft_notice_kind kind;
 	uint8_t nf_family;
-	const char *table, *set; /* NULL where they do not apply; valid during the call */
+	const char *table, *set, *chain; /* NULL where they do not apply; valid during the call */
 	/* What its fields are, and whether their padding is clean, only the set's kind tells
 	 * (core/live_feed.h). */
 	struct set_entry entry;

@@ -43,6 +43,11 @@ size_t nft_rule_encode_dump_chains(void *buf, uint32_t seq, uint8_t nf_family)
 	return put_request(buf, NFT_MSG_GETCHAIN, NLM_F_DUMP, seq, nf_family)->nlmsg_len;
 }
 
+size_t nft_rule_encode_dump_sets(void *buf, uint32_t seq, uint8_t nf_family)
+{
+	return put_request(buf, NFT_MSG_GETSET, NLM_F_DUMP, seq, nf_family)->nlmsg_len;
+}
+
 size_t nft_rule_encode_dump_rules(void *buf, uint32_t seq, uint8_t nf_family, const char *table)
 {
 	if (table && strlen(table) > NFT_MSG_NAME_MAX)
@@ -157,6 +162,36 @@ bool nft_rule_next_ref(struct nft_attrs *expressions, struct nft_ref *ret)
 		}
 	}
 	return false;
+}
+
+static bool is_last(const struct nlattr *expression)
+{
+	const struct nlattr *at[1];
+	return expression && str_eq(decode_expression(expression, 0, at), "last");
+}
+
+int nft_rule_decode_set(const struct nft_msg *m, struct nft_rule_set *ret)
+{
+	assert(m->kind == NFT_MSG_KIND_SET);
+	const struct nlattr *at[NFTA_SET_MAX + 1];
+	struct nfgenmsg g;
+	nft_attrs_index(nft_attrs_of_message(m->header), NFTA_SET_MAX, at);
+	memcpy(&g, (const uint8_t *)m->header + sizeof(struct nlmsghdr), sizeof(g));
+	struct nft_rule_set s = {
+		.nf_family = g.nfgen_family,
+		.table = nft_attr_text(at[NFTA_SET_TABLE]),
+		.name = nft_attr_text(at[NFTA_SET_NAME]),
+		.has_last = is_last(at[NFTA_SET_EXPR]),
+	};
+	if (!s.table || !s.name)
+		return -EBADMSG;
+	if (at[NFTA_SET_EXPRESSIONS]) {
+		struct nft_attrs list = nft_attrs_inside(at[NFTA_SET_EXPRESSIONS]);
+		for (const struct nlattr *a; (a = nft_attrs_next(&list));)
+			s.has_last |= is_last(a);
+	}
+	*ret = s;
+	return 0;
 }
 
 static enum nft_rule_end end_of_verdict(int32_t code)

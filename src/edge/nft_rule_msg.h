@@ -14,6 +14,8 @@
 size_t nft_rule_encode_get_table(void *buf, uint32_t seq, uint8_t nf_family, const char *table);
 /* Of all tables of the family: kernels know no filter for chains. */
 size_t nft_rule_encode_dump_chains(void *buf, uint32_t seq, uint8_t nf_family);
+/* NFPROTO_UNSPEC: of all families. */
+size_t nft_rule_encode_dump_sets(void *buf, uint32_t seq, uint8_t nf_family);
 /* `table` NULL: of all tables. */
 size_t nft_rule_encode_dump_rules(void *buf, uint32_t seq, uint8_t nf_family, const char *table);
 
@@ -26,6 +28,13 @@ struct nft_chain {
 };
 /* -EBADMSG: it lacks what it should hold. */
 int nft_rule_decode_chain(const struct nft_msg *m, struct nft_chain *ret);
+
+struct nft_rule_set {
+	uint8_t nf_family;
+	const char *table, *name;
+	bool has_last; /* each element gets a statement `last` */
+};
+int nft_rule_decode_set(const struct nft_msg *m, struct nft_rule_set *ret);
 
 enum nft_rule_end {
 	NFT_RULE_END_NONE, /* counts, marks, ... and goes on */

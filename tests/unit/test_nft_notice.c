@@ -86,12 +86,20 @@ static void test_each_message_tells_its_kind(void)
 	};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		struct nlmsghdr *h = named(all[i].message);
-		struct nlattr *list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
-		put_key(h, 4);
-		mnl_attr_nest_end(h, list);
+		if (i >= 3 && i < 6) { /* a chain's name comes after its handle */
+			mnl_attr_put_strz(h, NFTA_CHAIN_NAME, "c");
+		} else {
+			struct nlattr *list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
+			put_key(h, 4);
+			mnl_attr_nest_end(h, list);
+		}
 		CHECK_INT(decode(h), 0);
 		CHECK_INT(told.count, 1);
 		CHECK_INT(told.last.kind, all[i].kind);
+		if (all[i].kind == NFT_NOTICE_RULE)
+			CHECK_STR(told.last.chain, i < 6 ? "c" : "s");
+		else
+			CHECK(!told.last.chain);
 		CHECK_INT(told.last.nf_family, NFPROTO_INET);
 		CHECK_INT(told.last.portid, 4000000001);
 		CHECK_STR(told.last.table, "t");

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Chains, sets and rules by name. */
+#include "edge/nft_standing.h"
+
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "edge/nft_rule_msg.h"
+#include "edge/nft_socket.h"
+
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <string.h>
+
+enum { LOOK_TRIES = 4 };
+
+struct nft_standing {
+	bool open;
+	struct nft_socket socket;
+};
+
+/* One try. */
+struct reading {
+	struct nft_socket *socket;
+	uint32_t generation;
+	uint8_t nf_family;
+	const char *table, *prefix;
+	struct strings chains, sets;
+	struct strings used_chains, used_sets; /* by rules of other chains */
+	char *last;
+};
+
+typedef uint32_t request_buf[NFT_MSG_REQUEST_MAX / sizeof(uint32_t)];
+
+struct nft_standing *nft_standing_new(void)
+{
+	return xcalloc(1, sizeof(struct nft_standing));
+}
+
+struct nft_standing *nft_standing_free(struct nft_standing *s)
+{
+	if (!s)
+		return NULL;
+	if (s->open)
+		nft_socket_close(&s->socket);
+	free(s);
+	return NULL;
+}
+
+static void reading_done(struct reading *t)
+{
+	strings_done(&t->chains);
+	strings_done(&t->sets);
+	strings_done(&t->used_chains);
+	strings_done(&t->used_sets);
+	free(t->last);
+}
+
+static bool on_chain(void *userdata, const struct nft_msg *m)
+{
+	struct reading *t = userdata;
+	struct nft_chain c;
+	if (nft_rule_decode_chain(m, &c) < 0)
+		return false;
+	if (str_eq(c.table, t->table) && str_starts(c.name, t->prefix))
+		strings_add(&t->chains, c.name);
+	return true;
+}
+
+static bool on_set(void *userdata, const struct nft_msg *m)
+{
+	struct reading *t = userdata;
+	struct nft_rule_set s;
+	if (nft_rule_decode_set(m, &s) < 0)
+		return false;
+	if (str_eq(s.table, t->table) && str_starts(s.name, t->prefix))
+		strings_add(&t->sets, s.name);
+	return true;
+}
+
+static bool on_rule(void *userdata, const struct nft_msg *m)
+{
+	struct reading *t = userdata;
+	struct nft_rule rule;
+	struct nft_ref ref;
+	if (nft_rule_decode(m, &rule) < 0)
+		return false;
+	/* Kernels that know no filter give all tables'. */
+	if (!str_eq(rule.table, t->table) || str_starts(rule.chain, t->prefix))
+		return true;
+	for (struct nft_attrs at = rule.expressions; nft_rule_next_ref(&at, &ref);) {
+		struct strings *used = ref.kind == NFT_REF_CHAIN ? &t->used_chains : &t->used_sets;
+		if (str_starts(ref.name, t->prefix))
+			strings_add(used, ref.name);
+	}
+	return true;
+}
+
+static int read_table(struct reading *t)
+{
+	request_buf request;
+	struct nft_socket *s = t->socket;
+	size_t len = nft_rule_encode_dump_chains(request, s->seq, t->nf_family);
+	int r = nft_socket_dump(s, request, len, NFT_MSG_KIND_CHAIN, t->generation, on_chain, t);
+	if (r != 0)
+		return r;
+	len = nft_rule_encode_dump_sets(request, s->seq, t->nf_family);
+	r = nft_socket_dump(s, request, len, NFT_MSG_KIND_SET, t->generation, on_set, t);
+	if (r != 0)
+		return r;
+	len = nft_rule_encode_dump_rules(request, s->seq, t->nf_family, t->table);
+	r = nft_socket_dump(s, request, len, NFT_MSG_KIND_RULE, t->generation, on_rule, t);
+	return r == -ENOENT ? 0 : r; /* no such table */
+}
+
+static bool note_last(void *userdata, const struct nft_msg *m)
+{
+	struct reading *t = userdata;
+	struct nft_rule_set s;
+	if (nft_rule_decode_set(m, &s) < 0)
+		return false;
+	if (t->last || !s.has_last)
+		return true;
+	struct strbuf b = STRBUF_NULL;
+	strbuf_appendf(&b, "%s ", nf_family_name(s.nf_family));
+	strbuf_append_escaped(&b, s.table, strlen(s.table));
+	strbuf_append_char(&b, ' ');
+	strbuf_append_escaped(&b, s.name, strlen(s.name));
+	t->last = strbuf_take(&b);
+	return true;
+}
+
+static int read_last(struct reading *t)
+{
+	request_buf request;
+	size_t len = nft_rule_encode_dump_sets(request, t->socket->seq, NFPROTO_UNSPEC);
+	return nft_socket_dump(
+		t->socket, request, len, NFT_MSG_KIND_SET, t->generation, note_last, t);
+}
+
+/* Until one try was of one generation. `t` is then as it was read. */
+static int look(struct nft_standing *s, struct reading *t, int (*read)(struct reading *t))
+{
+	const struct reading asked = *t;
+	uint32_t before = 0, after;
+	int r = 0;
+	if (!s->open) {
+		r = nft_socket_open(&s->socket);
+		s->open = r == 0;
+	}
+	if (r == 0)
+		r = nft_socket_generation(&s->socket, &before);
+	for (int try = 0; r == 0 && try < LOOK_TRIES; try++, before = after) {
+		t->socket = &s->socket;
+		t->generation = before;
+		int one = read(t);
+		r = one < 0 ? one : nft_socket_generation(&s->socket, &after);
+		if (r == 0 && one == 0 && after == before)
+			return 0;
+		reading_done(t);
+		*t = asked;
+	}
+	return r ? r : NFT_STANDING_E_BUSY;
+}
+
+static void take(struct strings *ret, const struct strings *names, const struct strings *used)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		if (!strings_has(used, names->items[i]))
+			strings_add(ret, names->items[i]);
+	}
+}
+
+int nft_standing_look(struct nft_standing *s, uint8_t nf_family, const char *table,
+	const char *prefix, struct strings *ret_chains, struct strings *ret_sets)
+{
+	struct reading t = {.nf_family = nf_family, .table = table, .prefix = prefix};
+	int r = look(s, &t, read_table);
+	if (r == 0) {
+		take(ret_chains, &t.chains, &t.used_chains);
+		take(ret_sets, &t.sets, &t.used_sets);
+	}
+	reading_done(&t);
+	return r;
+}
+
+int nft_standing_find_last(struct nft_standing *s, char **ret)
+{
+	struct reading t = {0};
+	int r = look(s, &t, read_last);
+	if (r == 0) {
+		*ret = t.last;
+		t.last = NULL;
+	}
+	reading_done(&t);
+	return r;
+}
