@@ -215,16 +215,18 @@ def connections(prober, matrix):
 
 def beyond(lab, client, mode, matrix):
     """Sentences about what was made of the configuration though no line asks for it, and about what
-    is not carried and not said to be."""
+    is not carried and not said to be. Nothing is healthy above nothing that passes."""
     for direction, expected in matrix.elements().items():
         for element in mode.services(lab, direction) - expected:
             yield f"element {element}, which no line asks for"
     for name in {n["name"]["name"] for n in client.list("ListNames") if n} ^ matrix.names():
         yield f"{name} is asked for, or should be"
-    undone = client.call("GetStatus")["status"]["undone"]
+    status = client.call("GetStatus")["status"]
     for _, why in set(matrix.not_carried.values()):
-        if not [u for u in undone if why in u]:
+        if not [u for u in status["undone"] if why in u]:
             yield f"not carried, and the status does not say: {why}"
+    if not matrix.allowed and status["state"] == "healthy":
+        yield "nothing passes, and the status is healthy"
 
 
 def all_sets_ok(client):
