@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Any bytes for a DNS message: the first says which family was asked for, the rest is the message.
- */
+/* Any bytes for a DNS message: the first says which family was asked for, the rest is the message,
+ * which is also looked at as a query and as the answer to one. */
 #include "allowsync/answer.h"
 
 #include "base/mem.h"
+#include "core/query.h"
 
 #include <assert.h>
 
@@ -24,6 +25,26 @@ static void check_addresses(const struct answer *a)
 		assert(a->ttl_s == least);
 }
 
+/* As a query and as what answers one. */
+static void check_query(const uint8_t *message, size_t len)
+{
+	/* Id 0x1234, for "a", A. */
+	static const uint8_t bytes[] = {
+		0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a', 0, 0, 1, 0, 1};
+	struct query fixed, own;
+
+	assert(query_read(bytes, sizeof(bytes), &fixed));
+	bool exact = query_may_be_answered_by(&fixed, true, message, len);
+	bool loose = query_may_be_answered_by(&fixed, false, message, len);
+	assert(loose || !exact);
+	if (loose)
+		assert(len >= 12 && message[0] == 0x12 && message[1] == 0x34);
+	if (query_read(message, len, &own))
+		assert(own.len <= len && query_may_be_answered_by(&own, true, message, len));
+	else
+		assert(!query_may_be_answered_by(&own, false, message, len));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct answer a;
@@ -33,6 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	/* A copy of the exact size, so that the sanitizers see each byte read past the end. */
 	uint8_t *message = xmemdup(data + 1, len - 1);
 	answer_parse(message, len - 1, "www.example.com", data[0] & 1 ? FAMILY_V6 : FAMILY_V4, &a);
+	check_query(message, len - 1);
 	free(message);
 	assert(a.outcome != ANSWER_TIMEOUT);
 	assert((a.outcome == ANSWER_OK) == (a.count > 0));
