@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "core/server_edns.h"
 #include "edge/loop.h"
+#include "edge/slot_sockets.h"
 
 #include <ares.h>
 #include <arpa/inet.h>
@@ -27,7 +28,6 @@ enum {
 	CLASS_IN = 1,
 	TYPE_OPT = 41,
 	OPT_SIZE = 11,
-	QUERY_MAX = 12 + NAME_TEXT_MAX + 2 + 4 + OPT_SIZE,
 	/* c-ares has no say in deadlines: ours always comes first. */
 	CARES_TIMEOUT_MS = 24 * 3600 * 1000,
 };
@@ -42,6 +42,7 @@ struct slot {
 	slot_fn fn;
 	void *userdata;
 	struct config_source source;
+	struct slot_sockets sockets;
 	ares_channel channel;
 	bool edns;                   /* it takes answers longer than 512 bytes */
 	bool spoiled;                /* perhaps not any more: not to be used again */
@@ -62,6 +63,8 @@ static void settle(struct slot *s)
 	if (!s->ended)
 		return;
 	s->busy = s->ended = false;
+	s->result.tcp = s->sockets.tcp;
+	s->result.unmatched = s->sockets.unmatched;
 	loop_timer_disarm(s->timer);
 	s->fn(s->userdata, &s->result);
 }
@@ -99,20 +102,6 @@ static void on_socket_state(void *userdata, ares_socket_t fd, int readable, int 
 		.io = loop_io_new(s->loop, fd, events, on_io, s),
 		.fd = fd,
 	};
-}
-
-static int on_socket_made(ares_socket_t fd, int type, void *userdata)
-{
-	struct slot *s = userdata;
-	const char *scope = s->server.scope;
-
-	if (type == SOCK_STREAM)
-		s->result.tcp = true;
-	/* c-ares 1.18 cannot say which interface a link-local server is on. */
-	if (scope[0] &&
-		setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, scope, (socklen_t)strlen(scope)) < 0)
-		return -1;
-	return 0;
 }
 
 static void end_with(struct slot *s, enum slot_outcome outcome, const uint8_t *message, size_t len)
@@ -261,7 +250,7 @@ static size_t encode_query(
  * where it cannot read /dev/urandom. */
 static bool send_query(struct slot *s, const char *name, enum family family)
 {
-	uint8_t query[QUERY_MAX];
+	uint8_t query[QUERY_MAX + OPT_SIZE];
 	uint16_t id;
 
 	if (getrandom(&id, sizeof(id), 0) != sizeof(id))
@@ -325,19 +314,6 @@ static bool use_server(struct slot *s, const struct config_server *server)
 	return false;
 }
 
-static void set_source(struct slot *s)
-{
-	const struct config_source *source = &s->source;
-	uint32_t v4;
-
-	if (source->given[FAMILY_V4]) {
-		memcpy(&v4, source->addr[FAMILY_V4].bytes, sizeof(v4));
-		ares_set_local_ip4(s->channel, ntohl(v4));
-	}
-	if (source->given[FAMILY_V6])
-		ares_set_local_ip6(s->channel, source->addr[FAMILY_V6].bytes);
-}
-
 /* Everything that c-ares would otherwise look up is given, so that neither resolv.conf nor the
  * environment (LOCALDOMAIN, RES_OPTIONS, HOSTALIASES) nor a hosts file has a word. */
 static int open_channel(struct slot *s, bool edns)
@@ -388,8 +364,11 @@ static int open_channel(struct slot *s, bool edns)
 	int status = ares_init_options(&s->channel, &o, mask);
 	if (status != ARES_SUCCESS)
 		return status == ARES_ENOMEM ? -ENOMEM : -EIO;
-	ares_set_socket_configure_callback(s->channel, on_socket_made, s);
-	set_source(s);
+	if (!slot_sockets_use(&s->sockets, s->channel)) {
+		ares_destroy(s->channel);
+		s->channel = NULL;
+		return -EIO;
+	}
 	s->edns = edns;
 	s->spoiled = false;
 	s->server.port = 0;
@@ -422,6 +401,7 @@ void slot_ask(struct slot *s, const struct config_server *server, const char *na
 	s->busy = true;
 	s->ended = false;
 	s->result = (struct slot_result){0};
+	slot_sockets_begin(&s->sockets);
 	if (!(use_channel(s, edns) && use_server(s, server) && send_query(s, name, family)) &&
 		!s->ended)
 		end_with(s, SLOT_FAILED, NULL, 0);
@@ -447,6 +427,7 @@ int slot_new(struct loop *l, const struct config_source *source, slot_fn fn, voi
 
 	s->loop = l;
 	s->source = *source;
+	slot_sockets_init(&s->sockets, &s->source, &s->server);
 	s->fn = fn;
 	s->userdata = userdata;
 	s->timer = loop_timer_new(l, on_timer, s);

@@ -2,7 +2,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One question at a time to one DNS server, over c-ares: the only place that knows it. A slot is
  * kept and used again, for whichever server; its socket lives as long as the question, so that each
- * question leaves from a port of its own. */
+ * question leaves from a port of its own. What comes to that port and is no answer to the question
+ * is passed over, and counted. */
 #include "allowsync/addr.h"
 
 #include <stdbool.h>
@@ -25,7 +26,8 @@ struct slot_result {
 	enum slot_outcome outcome;
 	const uint8_t *message; /* ANSWERED; valid until the slot is used again */
 	size_t len;
-	bool tcp; /* it went, or was to go, over TCP in the end */
+	bool tcp;           /* it went, or was to go, over TCP in the end */
+	uint64_t unmatched; /* datagrams that came in the server's name and answered nothing */
 };
 /* The slot is idle again and may be used from here; it must not be freed. */
 typedef void (*slot_fn)(void *userdata, const struct slot_result *result);
