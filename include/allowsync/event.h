@@ -42,11 +42,12 @@ enum event_kind {
 	EVENT_RELEASED,
 	EVENT_SERVER_FAILING, /* a DNS server gives no answers that are worth something */
 	EVENT_SERVER_RECOVERED,
-	EVENT_SERVER_REMOTE,  /* one is asked over networks that are not this router's */
-	EVENT_RESOLVER,       /* the list of servers is empty, or changed */
-	EVENT_CONTROL_FAILED, /* the control socket cannot be had */
-	EVENT_PAUSED,         /* or resumed, by an admin */
-	EVENT_STATE_FAILED,   /* the files in the state directory cannot be kept */
+	EVENT_SERVER_UNMATCHED, /* much comes in its name that answers nothing: somebody forges */
+	EVENT_SERVER_REMOTE,    /* one is asked over networks that are not this router's */
+	EVENT_RESOLVER,         /* the list of servers is empty, or changed */
+	EVENT_CONTROL_FAILED,   /* the control socket cannot be had */
+	EVENT_PAUSED,           /* or resumed, by an admin */
+	EVENT_STATE_FAILED,     /* the files in the state directory cannot be kept */
 	EVENT_KIND_COUNT,
 };
 

@@ -41,6 +41,7 @@ static const struct {
 	[EVENT_RELEASED] = {"released", "53874bfd58de4964b5d8c730c8364a34"},
 	[EVENT_SERVER_FAILING] = {"server-failing", "f84be18336ef4c958ea85bec4e5ba1d0"},
 	[EVENT_SERVER_RECOVERED] = {"server-recovered", "c0dc81687b9c425d93f8da091aee0980"},
+	[EVENT_SERVER_UNMATCHED] = {"server-unmatched", "ce50f52a9ea64987be68335a2bcb231a"},
 	[EVENT_SERVER_REMOTE] = {"server-remote", "cb0b4b6fdebd41959865b7dc587e9a14"},
 	[EVENT_RESOLVER] = {"resolver", "5bfae0c4a2b5497e9dc7eb8f1cb8e571"},
 	[EVENT_CONTROL_FAILED] = {"control-failed", "9a8ff21537934a7693d0791be6a73e8c"},

@@ -128,10 +128,12 @@ static void config_line(struct printer *p, const json_t *config)
 	print_raw(p, ", %s, loaded %s (%s)\n", files, ago, clock);
 }
 
-/* "127.0.0.1 ok without EDNS", "127.0.0.1 resting since 09:18:02 (silent)" */
+/* "127.0.0.1 ok without EDNS", "127.0.0.1 resting since 09:18:02 (silent, 12 unmatched answers)" */
 static void print_server(struct printer *p, const json_t *server)
 {
 	const char *state = field_text(server, "state");
+	int64_t unmatched = field_int(server, "unmatched");
+	bool trouble = field_has(server, "trouble");
 	_cleanup_free_ char *safe = text_escape(state);
 	enum tint tint = str_eq(state, "ok") ? TINT_GOOD : TINT_WARN;
 
@@ -144,13 +146,18 @@ static void print_server(struct printer *p, const json_t *server)
 		_cleanup_free_ char *clock = text_clock(p, field_int(server, "since"));
 		print_raw(p, " since %s", clock);
 	}
-	if (field_has(server, "trouble")) {
-		print_raw(p, " (");
-		print_text(p, field_text(server, "trouble"));
-		print_raw(p, ")");
-	}
 	if (field_has(server, "edns") && !field_bool(server, "edns"))
 		print_raw(p, " without EDNS");
+	if (!trouble && unmatched <= 0)
+		return;
+	print_raw(p, " (");
+	if (trouble)
+		print_text(p, field_text(server, "trouble"));
+	if (unmatched > 0) {
+		_cleanup_free_ char *count = text_count(unmatched, "unmatched answer", "s");
+		print_raw(p, "%s%s", trouble ? ", " : "", count);
+	}
+	print_raw(p, ")");
 }
 
 static void resolver_line(struct printer *p, const json_t *resolver)

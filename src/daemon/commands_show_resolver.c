@@ -19,6 +19,7 @@ static json_t *show_server(const struct show_context *c, size_t i)
 	}
 	show_put_time(json, "answered", &c->clock, s.good_ms);
 	json_object_set_new(json, "edns", json_boolean(!s.plain));
+	show_put_count(json, "unmatched", s.unmatched);
 	return json;
 }
 

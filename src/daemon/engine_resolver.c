@@ -22,23 +22,46 @@ static char *describe_failing(const struct resolver_news *news, const char *time
 		news->server, what, time);
 }
 
-static void on_news(void *userdata, const struct resolver_news *news)
+static char *describe(const struct resolver_news *news)
 {
-	struct engine *e = userdata;
+	uint64_t failing_s = (loop_now_ms() - news->failing_ms) / 1000;
 	char time[32];
 
-	uint64_t failing_s = (loop_now_ms() - news->failing_ms) / 1000;
-
 	duration_format(failing_s ? failing_s : 1, time);
-	_cleanup_free_ char *m =
-		news->back ? xasprintf("DNS server %s answers again, after %s", news->server, time)
-			   : describe_failing(news, time);
+	switch (news->kind) {
+	case RESOLVER_SERVER_FAILING:
+		return describe_failing(news, time);
+	case RESOLVER_SERVER_BACK:
+		return xasprintf("DNS server %s answers again, after %s", news->server, time);
+	case RESOLVER_SERVER_UNMATCHED:
+		break;
+	}
+	return xasprintf("in the name of DNS server %s came %llu datagrams within a minute that "
+			 "answer nothing it was asked: somebody sends forged answers, or some go "
+			 "astray; none was used",
+		news->server, (unsigned long long)news->unmatched);
+}
+
+static void on_news(void *userdata, const struct resolver_news *news)
+{
+	static const struct {
+		enum event_kind event;
+		int priority;
+	} kinds[] = {
+		[RESOLVER_SERVER_FAILING] = {EVENT_SERVER_FAILING, LOG_WARNING},
+		[RESOLVER_SERVER_BACK] = {EVENT_SERVER_RECOVERED, LOG_NOTICE},
+		[RESOLVER_SERVER_UNMATCHED] = {EVENT_SERVER_UNMATCHED, LOG_WARNING},
+	};
+	bool unmatched = news->kind == RESOLVER_SERVER_UNMATCHED;
+	struct engine *e = userdata;
+	_cleanup_free_ char *m = describe(news);
+
 	engine_emit(e, &(struct event){
-			       .kind = news->back ? EVENT_SERVER_RECOVERED : EVENT_SERVER_FAILING,
-			       .priority = news->back ? LOG_NOTICE : LOG_WARNING,
+			       .kind = kinds[news->kind].event,
+			       .priority = kinds[news->kind].priority,
 			       .message = m,
 			       .server = news->server,
-			       .result = server_outcome_name(news->outcome),
+			       .result = unmatched ? NULL : server_outcome_name(news->outcome),
 			       .config = e->world->config->digest,
 		       });
 }

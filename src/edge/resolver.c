@@ -50,10 +50,25 @@ void resolver_tell_news(struct resolver *r, size_t server)
 	if (kind == SERVER_NEWS_NONE || !r->news_fn)
 		return;
 	r->news_fn(r->userdata, &(struct resolver_news){
+					.kind = kind == SERVER_NEWS_BACK ? RESOLVER_SERVER_BACK
+									 : RESOLVER_SERVER_FAILING,
 					.server = s->texts[server],
-					.back = kind == SERVER_NEWS_BACK,
 					.outcome = s->healths[server].outcome,
 					.failing_ms = s->news[server].failing_ms,
+				});
+}
+
+static void note_unmatched(struct resolver *r, size_t server, uint64_t count)
+{
+	struct server_unmatched *u = &r->servers.unmatched[server];
+
+	if (!server_unmatched_note(u, count, loop_now_ms()) || !r->news_fn)
+		return;
+	r->news_fn(r->userdata, &(struct resolver_news){
+					.kind = RESOLVER_SERVER_UNMATCHED,
+					.server = r->servers.texts[server],
+					.outcome = r->servers.healths[server].outcome,
+					.unmatched = u->lately,
 				});
 }
 
@@ -284,6 +299,7 @@ static void on_result(void *userdata, const struct slot_result *result)
 	if (result->tcp)
 		r->stats.tcp++;
 	servers_note_over(&r->servers, q->asked);
+	note_unmatched(r, q->asked, result->unmatched);
 	if (note_edns(r, q, result)) {
 		if (result->outcome != SLOT_FAILED)
 			note_health(r, q, outcome);
@@ -413,6 +429,7 @@ void resolver_server(const struct resolver *r, size_t i, struct resolver_server 
 		.failing_ms = h->failing_ms,
 		.good_ms = h->good_ms,
 		.plain = r->servers.edns[i].again_ms,
+		.unmatched = r->servers.unmatched[i].count,
 	};
 	/* They are asked all the same. */
 	if (ret->state == SERVER_RESTING && servers_all_rest(&r->servers, 0))

@@ -57,13 +57,18 @@ struct resolver_reply {
 };
 typedef void (*resolver_reply_fn)(void *userdata, const struct resolver_reply *reply);
 
-/* A server has begun to fail while others do not, or is back (core/server_news). Not the place to
- * free the resolver. */
+enum resolver_news_kind {
+	RESOLVER_SERVER_FAILING, /* while others do not (core/server_news) */
+	RESOLVER_SERVER_BACK,
+	RESOLVER_SERVER_UNMATCHED, /* much comes that answers nothing (core/server_unmatched) */
+};
+/* Of one server. Not the place to free the resolver. */
 struct resolver_news {
-	const char *server; /* valid as long as the resolver */
-	bool back;
+	enum resolver_news_kind kind;
+	const char *server;          /* valid as long as the resolver */
 	enum server_outcome outcome; /* the last one */
-	uint64_t failing_ms;         /* since when nothing good came */
+	uint64_t failing_ms;         /* FAILING, BACK: since when nothing good came */
+	uint64_t unmatched;          /* UNMATCHED: so many datagrams within a minute */
 };
 typedef void (*resolver_news_fn)(void *userdata, const struct resolver_news *news);
 
@@ -107,6 +112,7 @@ struct resolver_server {
 	uint64_t failing_ms;         /* since when nothing good has come; 0: not so */
 	uint64_t good_ms;            /* the last good answer; 0: none yet */
 	bool plain;                  /* it is asked without EDNS */
+	uint64_t unmatched;          /* datagrams in its name that answered nothing, ever */
 };
 /* The i-th of resolver_server_count(). */
 void resolver_server(const struct resolver *r, size_t i, struct resolver_server *ret);

@@ -45,6 +45,7 @@ int servers_read(const struct config_resolver *config, const char *resolv_conf, 
 	s.healths = xcalloc(s.count + 1, sizeof(*s.healths));
 	s.edns = xcalloc(s.count + 1, sizeof(*s.edns));
 	s.news = xcalloc(s.count + 1, sizeof(*s.news));
+	s.unmatched = xcalloc(s.count + 1, sizeof(*s.unmatched));
 	s.buckets = xcalloc(s.count + 1, sizeof(*s.buckets));
 	s.in_flight = xcalloc(s.count + 1, sizeof(*s.in_flight));
 	s.max_in_flight = config->max_in_flight ? config->max_in_flight : CONFIG_IN_FLIGHT_MAX;
@@ -107,6 +108,7 @@ void servers_carry(struct servers *to, const struct servers *from)
 		to->healths[i] = from->healths[j];
 		to->edns[i] = from->edns[j];
 		to->news[i] = from->news[j];
+		to->unmatched[i] = from->unmatched[j];
 	}
 }
 
@@ -118,6 +120,7 @@ void servers_done(struct servers *s)
 	free(s->healths);
 	free(s->edns);
 	free(s->news);
+	free(s->unmatched);
 	free(s->buckets);
 	free(s->in_flight);
 	free(s->items);

@@ -5,6 +5,7 @@
 #include "core/server_edns.h"
 #include "core/server_health.h"
 #include "core/server_news.h"
+#include "core/server_unmatched.h"
 #include "core/token_bucket.h"
 
 #include <stdbool.h>
@@ -18,6 +19,7 @@ struct servers {
 	struct server_health *healths;
 	struct server_edns *edns;
 	struct server_news *news;
+	struct server_unmatched *unmatched;
 	struct token_bucket *buckets;
 	unsigned *in_flight;
 	unsigned max_in_flight; /* at each of them */

@@ -141,6 +141,16 @@ static inline const struct answer *parse(size_t i, const char *name)
 	return &parsed;
 }
 
+static inline bool has_v6(void)
+{
+	struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int r = bind(fd, (const void *)&a, sizeof(a));
+
+	close(fd);
+	return r == 0;
+}
+
 static inline void ask_again(void)
 {
 	if (f.count < f.want)

@@ -396,12 +396,7 @@ static void test_link_local_server_answers(void)
 
 static void test_v6_server_answers(void)
 {
-	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-	int r = bind(fd, (void *)&a, sizeof(a));
-
-	close(fd);
-	if (r < 0)
+	if (!has_v6())
 		TAP_SKIP("::1 is not there");
 	begin(1, NEVER_MS);
 	serve("::1", NULL);

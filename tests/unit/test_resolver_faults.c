@@ -134,8 +134,8 @@ static void on_news(void *userdata, const struct resolver_news *n)
 {
 	news = *n;
 	snprintf(news_server, sizeof(news_server), "%s", n->server);
-	failing += !n->back;
-	back += n->back;
+	failing += n->kind == RESOLVER_SERVER_FAILING;
+	back += n->kind == RESOLVER_SERVER_BACK;
 }
 
 static void stop_being_silent(void)
