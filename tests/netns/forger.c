@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* forger SERVER CLIENT FIRST-LAST NAME ADDRESS COUNT
+/* forger SERVER CLIENT FIRST-LAST NAME ADDRESS COUNT [ID]
  *
  * Sends COUNT answers "NAME has ADDRESS" that claim to come from SERVER, port 53, to CLIENT, each
- * to a port of the range and with an id that are guesses. It reads nothing. Prints how many the
- * kernel has taken. */
+ * to a port of the range and with an id that are guesses, never ID. It reads nothing. Prints how
+ * many the kernel has taken. */
 #include "../packet.h"
 #include "../random.h"
 
@@ -74,7 +74,8 @@ int main(int argc, char *argv[])
 	unsigned first, last;
 	unsigned long sent = 0;
 
-	if (argc != 7 || sscanf(argv[3], "%u-%u", &first, &last) != 2 || strlen(argv[4]) > 200)
+	if (argc < 7 || argc > 8 || sscanf(argv[3], "%u-%u", &first, &last) != 2 ||
+		strlen(argv[4]) > 200)
 		return 2;
 	int fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
 	if (fd < 0 || getrandom(&random_state, sizeof(random_state), 0) < 0)
@@ -90,10 +91,13 @@ int main(int argc, char *argv[])
 		};
 	}
 	unsigned long count = strtoul(argv[6], NULL, 10);
+	uint16_t avoided = htons((uint16_t)(argc > 7 ? strtoul(argv[7], NULL, 10) : 0));
 	while (sent < count) {
 		for (unsigned i = 0; i < BATCH; i++) {
 			uint64_t guess = random_next();
 			memcpy(forgeries[i].message, &guess, 2);
+			if (memcmp(forgeries[i].message, &avoided, 2) == 0)
+				forgeries[i].message[0] ^= 0x80;
 			forgeries[i].udp.dest =
 				htons((uint16_t)(first + (guess >> 16) % (last - first + 1)));
 		}

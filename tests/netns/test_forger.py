@@ -18,6 +18,7 @@ SERVER, CLIENT = "45.53.0.54", "10.92.0.1"
 NAME, TRUE, FORGED = "a.example.com", "45.1.0.1", "45.66.66.66"
 FORGERIES = 100000
 SECONDS = 10 if os.environ.get("ALLOWSYNCD_EXTENDED") else 0
+BURST = 128  # of many: 100 within a minute are; all of them fit into the buffer of a socket
 PENDING = 20000  # of the client with one channel: a guess of its port is right for any of them
 BOUND = 50 * FORGERIES
 
@@ -40,10 +41,10 @@ class Forger:
         self.lab, self.sent = lab, 0
         self.ports = ports or port_range(lab.gateway)
 
-    def send(self, count=FORGERIES, name=NAME):
+    def send(self, count=FORGERIES, name=NAME, but=()):
         r = self.lab.device.run([
             f"{build_dir(plain=True)}/tests/netns/forger", SERVER, CLIENT,
-            "{}-{}".format(*self.ports), name, FORGED, str(count)])
+            "{}-{}".format(*self.ports), name, FORGED, str(count), *map(str, but)])
         self.sent += int(r.stdout)
 
     def arrived(self):
@@ -82,6 +83,28 @@ def test_forgeries_by_the_hundred_thousand_are_not_taken(lazy, record_property):
     record_property("forgeries", f"{forger.sent} sent, {forger.arrived()} arrived")
     assert not lab.elements("s") and "answered" not in recipes.name_of(daemon, NAME)["ipv4"]
     becomes(lambda: dns.answer() or set(lab.elements("s")) == {TRUE}, "the late answer is taken")
+    assert FORGED not in daemon.log()
+
+
+def test_forgeries_to_the_right_port_are_counted_and_told_of_once(lazy):
+    """This one has seen the ports, and guesses ids, wrong ones only."""
+    lab, dns = lazy
+    daemon = start(lab, dns)
+    for i, query in enumerate(dns.queries[:2], 1):
+        Forger(lab, (query.port, query.port)).send(BURST, query.name, [query.id])
+        becomes(lambda: Forger(lab).arrived() == i * BURST, "all of them")
+    assert recipes.status(daemon)["resolver"]["health"][0]["unmatched"] == 0, "still under way"
+    becomes(lambda: dns.answer() or set(lab.elements("s")) == {TRUE}, "the late answer is taken")
+
+    def server():
+        return recipes.status(daemon)["resolver"]["health"][0]
+
+    becomes(lambda: server()["unmatched"] == 2 * BURST, "both are over")
+    assert server()["state"] == "ok"
+    assert f"({2 * BURST} unmatched answers)" in daemon.ctl("status").stdout
+    (entry,) = daemon.events("server-unmatched")
+    assert entry["ALLOWSYNC_SERVER"] == SERVER and entry["PRIORITY"] == "4"
+    assert f"{BURST} datagrams within a minute" in entry["MESSAGE"]
     assert FORGED not in daemon.log()
 
 
