@@ -398,8 +398,11 @@ enum name_health names_health(const struct name *name)
 
 	if (has_outcome(a, ANSWER_OK))
 		return NAME_OK;
-	/* No A is no trouble where AAAA is there. */
-	if (has_outcome(aaaa, ANSWER_OK) && (!a->asked || a->outcome == ANSWER_NODATA))
+	/* No A is no trouble where AAAA is there; nor is one of which nothing was ever used, as of
+	 * a vendor that is expected to have IPv6 only. */
+	if (has_outcome(aaaa, ANSWER_OK) &&
+		(!a->asked || a->outcome == ANSWER_NODATA ||
+			(a->outcome == ANSWER_SCREENED && !a->answered)))
 		return NAME_OK;
 	if (a->answered || aaaa->answered)
 		return NAME_STOPPED;

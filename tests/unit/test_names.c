@@ -274,6 +274,22 @@ static void nodata_beside_a_good_family_is_no_failure(void)
 	CHECK_INT(names_health(n), NAME_OK);
 }
 
+static void a_that_was_always_refused_is_no_failure_beside_a_good_aaaa(void)
+{
+	struct name *n = begin("a.example.com", defaults);
+	struct name_family *a = &n->families[FAMILY_V4], *aaaa = &n->families[FAMILY_V6];
+
+	fail_with(a, ANSWER_SCREENED);
+	CHECK_INT(names_health(n), NAME_PENDING);
+	ANSWER(aaaa, 60, 1);
+	CHECK_INT(names_health(n), NAME_OK);
+	/* One that was used before is missed. */
+	ANSWER(a, 60, 1);
+	fail_with(a, ANSWER_SCREENED);
+	CHECK_INT(names_health(n), NAME_STOPPED);
+	CHECK(names_failing_since_ms(n) == now);
+}
+
 static void both_families_emptied_is_a_failure_till_one_is_back(void)
 {
 	struct name *n = begin("a.example.com", defaults);
@@ -480,6 +496,7 @@ int main(void)
 	TAP_RUN(trouble_with_aaaa_is_none_of_the_names);
 	TAP_RUN(name_that_stops_resolving_has_stopped_since_then);
 	TAP_RUN(nodata_beside_a_good_family_is_no_failure);
+	TAP_RUN(a_that_was_always_refused_is_no_failure_beside_a_good_aaaa);
 	TAP_RUN(both_families_emptied_is_a_failure_till_one_is_back);
 	TAP_RUN(a_that_fails_is_trouble_even_beside_a_good_aaaa);
 	TAP_RUN(health_has_names);
