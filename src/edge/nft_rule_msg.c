@@ -10,6 +10,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
 
@@ -72,15 +73,29 @@ bool nft_rule_table_is_dormant(const struct nft_msg *m)
 int nft_rule_decode_chain(const struct nft_msg *m, struct nft_chain *ret)
 {
 	assert(m->kind == NFT_MSG_KIND_CHAIN);
-	const struct nlattr *at[NFTA_CHAIN_HOOK + 1];
-	nft_attrs_index(nft_attrs_of_message(m->header), NFTA_CHAIN_HOOK, at);
+	const struct nlattr *at[NFTA_CHAIN_POLICY + 1];
+	nft_attrs_index(nft_attrs_of_message(m->header), NFTA_CHAIN_POLICY, at);
+	struct nfgenmsg g;
+	memcpy(&g, (const uint8_t *)m->header + sizeof(struct nlmsghdr), sizeof(g));
 	struct nft_chain c = {
+		.nf_family = g.nfgen_family,
 		.table = nft_attr_text(at[NFTA_CHAIN_TABLE]),
 		.name = nft_attr_text(at[NFTA_CHAIN_NAME]),
 		.is_base = at[NFTA_CHAIN_HOOK],
 	};
 	if (!c.table || !c.name)
 		return -EBADMSG;
+	if (c.is_base) {
+		const struct nlattr *hook[NFTA_HOOK_PRIORITY + 1];
+		uint32_t priority = 0, policy = NF_ACCEPT;
+		nft_attrs_index(nft_attrs_inside(at[NFTA_CHAIN_HOOK]), NFTA_HOOK_PRIORITY, hook);
+		if (!nft_attr_u32(hook[NFTA_HOOK_HOOKNUM], &c.hook))
+			return -EBADMSG;
+		nft_attr_u32(hook[NFTA_HOOK_PRIORITY], &priority);
+		nft_attr_u32(at[NFTA_CHAIN_POLICY], &policy);
+		c.priority = (int32_t)priority;
+		c.drops = policy == NF_DROP;
+	}
 	*ret = c;
 	return 0;
 }
@@ -209,6 +224,12 @@ static enum nft_rule_end end_of_verdict(int32_t code)
 	}
 }
 
+/* As iptables-nft has it. */
+static bool is_reject_target(const char *name, const struct nlattr **at)
+{
+	return str_eq(name, "target") && str_eq(nft_attr_text(at[NFTA_TARGET_NAME]), "REJECT");
+}
+
 /* nft lets a verdict be the last statement only; whoever else writes rules may not, but nothing
  * behind one is ever reached. */
 static enum nft_rule_end find_end(struct nft_attrs expressions)
@@ -223,7 +244,7 @@ static enum nft_rule_end find_end(struct nft_attrs expressions)
 			end = end_of_verdict(code);
 		else if (str_eq(name, "lookup") && lookup_kind(at) == NFT_REF_VMAP)
 			end = NFT_RULE_END_OTHER;
-		else if (str_eq(name, "reject"))
+		else if (str_eq(name, "reject") || is_reject_target(name, at))
 			end = NFT_RULE_END_DROP;
 		else if (str_eq(name, "queue"))
 			end = NFT_RULE_END_OTHER;

@@ -23,8 +23,12 @@ size_t nft_rule_encode_dump_rules(void *buf, uint32_t seq, uint8_t nf_family, co
 bool nft_rule_table_is_dormant(const struct nft_msg *m);
 
 struct nft_chain {
+	uint8_t nf_family;
 	const char *table, *name;
-	bool is_base; /* on a hook */
+	bool is_base; /* on a hook: */
+	uint32_t hook;
+	int32_t priority;
+	bool drops; /* by its policy */
 };
 /* -EBADMSG: it lacks what it should hold. */
 int nft_rule_decode_chain(const struct nft_msg *m, struct nft_chain *ret);
@@ -66,6 +70,17 @@ struct nft_ref {
 };
 /* In the rule's order; `at` is a copy of its expressions. False at the end. */
 bool nft_rule_next_ref(struct nft_attrs *at, struct nft_ref *ret);
+
+/* What a rule's conditions make of packets that carry this mark and no other bits, beside such as
+ * carry none; in their own mark or their connection's. */
+enum nft_rule_mark {
+	NFT_RULE_MARK_ANY,    /* no difference */
+	NFT_RULE_MARK_ONLY,   /* it is for these, or may be: in a set that is not looked into */
+	NFT_RULE_MARK_OTHERS, /* it is not for these */
+};
+enum nft_rule_mark nft_rule_look_at_mark(const struct nft_rule *rule, uint32_t mark);
+/* Has it a condition on the state of the connection? */
+bool nft_rule_looks_at_state(const struct nft_rule *rule);
 
 /* The chains that a verdict map's elements (a message of kind ELEMENTS) jump to. */
 void nft_rule_decode_targets(

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Rules and chains of a table become a graph: chains and verdict maps, and who leads to whom. What
- * cannot be come to from a chain on a hook sees no packet. */
+/* What cannot be come to from a chain on a hook sees no packet: the rules and chains of a table
+ * become a graph (edge/nft_graph.h). */
 #include "edge/nft_rules.h"
 
-#include "base/map.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "edge/nft_graph.h"
 #include "edge/nft_socket.h"
 
 #include <errno.h>
@@ -19,24 +19,13 @@ struct nft_rules {
 	struct nft_socket socket;
 };
 
-/* A chain or a verdict map. Both have names, and the same name may be both. */
-struct node {
-	char *key; /* 'c' or 'm', then the name */
-	struct map leads_to;
-	bool reached;
-	struct node *next_reached;
-};
-
 /* One table, being read. */
 struct reading {
 	struct nft_rules *rules;
 	const struct set_id *const *ids;
 	size_t count;
 	const struct set_id *table; /* any set's of it */
-	uint32_t generation;
-	struct map nodes;
-	struct node *reached; /* and not gone on from yet */
-	struct node *from;    /* the verdict map whose elements come */
+	struct nft_graph graph;
 	struct nft_uses *uses;
 	size_t first_use; /* of this table */
 	bool too_many;
@@ -70,51 +59,6 @@ void nft_uses_done(struct nft_uses *u)
 	*u = NFT_USES_NULL;
 }
 
-/* --- the graph --- */
-
-static struct node *node_get(struct reading *t, char sort, const char *name)
-{
-	_cleanup_free_ char *key = xasprintf("%c%s", sort, name);
-	struct node *n = map_get(&t->nodes, key, strlen(key));
-	if (!n && t->nodes.count >= NFT_RULES_MAX) {
-		t->too_many = true;
-		return NULL;
-	}
-	if (!n) {
-		n = xcalloc(1, sizeof(*n));
-		n->key = key;
-		key = NULL;
-		map_put(&t->nodes, n->key, strlen(n->key), n);
-	}
-	return n;
-}
-
-static void lead(struct node *from, struct node *to)
-{
-	if (from && to)
-		map_put(&from->leads_to, to->key, strlen(to->key), to);
-}
-
-static void reach(struct reading *t, struct node *n)
-{
-	if (n->reached)
-		return;
-	n->reached = true;
-	n->next_reached = t->reached;
-	t->reached = n;
-}
-
-static void nodes_done(struct map *nodes)
-{
-	struct node *n;
-	for (size_t at = 0; (n = map_next(nodes, &at));) {
-		map_done(&n->leads_to);
-		free(n->key);
-		free(n);
-	}
-	map_done(nodes);
-}
-
 /* --- reading --- */
 
 static bool is_same_table(const struct set_id *a, const struct set_id *b)
@@ -130,10 +74,10 @@ static bool on_chain(void *userdata, const struct nft_msg *m)
 		return false;
 	if (!str_eq(c.table, t->table->table))
 		return true;
-	struct node *n = node_get(t, 'c', c.name);
+	struct nft_node *n = nft_graph_chain(&t->graph, c.name);
 	if (n && c.is_base)
-		reach(t, n);
-	return !t->too_many;
+		nft_graph_reach(&t->graph, n);
+	return !t->graph.too_many;
 }
 
 static void add_use(
@@ -166,8 +110,9 @@ static bool on_rule(void *userdata, const struct nft_msg *m)
 		return true;
 	for (struct nft_attrs at = rule.expressions; nft_rule_next_ref(&at, &ref);) {
 		if (ref.kind == NFT_REF_CHAIN || ref.kind == NFT_REF_VMAP) {
-			char sort = ref.kind == NFT_REF_CHAIN ? 'c' : 'm';
-			lead(node_get(t, 'c', rule.chain), node_get(t, sort, ref.name));
+			nft_graph_lead(nft_graph_chain(&t->graph, rule.chain),
+				ref.kind == NFT_REF_CHAIN ? nft_graph_chain(&t->graph, ref.name)
+							  : nft_graph_map(&t->graph, ref.name));
 			if (ref.kind == NFT_REF_CHAIN)
 				continue;
 		}
@@ -177,53 +122,10 @@ static bool on_rule(void *userdata, const struct nft_msg *m)
 				add_use(t, i, &rule, &ref);
 		}
 	}
-	return !t->too_many;
-}
-
-static void on_target(void *userdata, const char *chain)
-{
-	struct reading *t = userdata;
-	lead(t->from, node_get(t, 'c', chain));
-}
-
-static bool on_elements(void *userdata, const struct nft_msg *m)
-{
-	struct reading *t = userdata;
-	nft_rule_decode_targets(m, on_target, t);
-	return !t->too_many;
+	return !t->too_many && !t->graph.too_many;
 }
 
 typedef uint32_t request_buf[NFT_MSG_REQUEST_MAX / sizeof(uint32_t)];
-
-static int read_map(struct reading *t, struct node *map)
-{
-	request_buf request;
-	struct set_id id = {t->table->nf_family, t->table->table, map->key + 1};
-	struct nft_socket *s = &t->rules->socket;
-	size_t len = nft_msg_encode_dump(request, s->seq, &id);
-	t->from = map;
-	if (len == 0)
-		return 0;
-	return nft_socket_dump(
-		s, request, len, NFT_MSG_KIND_ELEMENTS, t->generation, on_elements, t);
-}
-
-/* From what is on a hook to all that can be come to. */
-static int follow(struct reading *t)
-{
-	while (t->reached) {
-		struct node *n = t->reached, *next;
-		t->reached = n->next_reached;
-		if (n->key[0] == 'm') {
-			int r = read_map(t, n);
-			if (r != 0)
-				return r;
-		}
-		for (size_t at = 0; (next = map_next(&n->leads_to, &at));)
-			reach(t, next);
-	}
-	return 0;
-}
 
 /* 0, NFT_SOCKET_DUMP_TORN, or -errno; -ENOENT: no such table. */
 static int read_into(struct reading *t)
@@ -241,19 +143,19 @@ static int read_into(struct reading *t)
 	bool dormant = nft_rule_table_is_dormant(&m);
 
 	len = nft_rule_encode_dump_chains(request, s->seq, t->table->nf_family);
-	r = nft_socket_dump(s, request, len, NFT_MSG_KIND_CHAIN, t->generation, on_chain, t);
+	r = nft_socket_dump(s, request, len, NFT_MSG_KIND_CHAIN, t->graph.generation, on_chain, t);
 	if (r != 0)
 		return r;
 	len = nft_rule_encode_dump_rules(request, s->seq, t->table->nf_family, t->table->table);
-	r = nft_socket_dump(s, request, len, NFT_MSG_KIND_RULE, t->generation, on_rule, t);
+	r = nft_socket_dump(s, request, len, NFT_MSG_KIND_RULE, t->graph.generation, on_rule, t);
 	if (r != 0 || dormant)
 		return r;
-	r = follow(t);
+	r = nft_graph_follow(&t->graph);
 	if (r != 0)
 		return r;
 	for (size_t i = t->first_use; i < t->uses->count; i++) {
 		struct nft_use *u = &t->uses->items[i];
-		const struct node *n = node_get(t, 'c', u->chain);
+		const struct nft_node *n = nft_graph_chain(&t->graph, u->chain);
 		u->reached = n && n->reached;
 	}
 	return 0;
@@ -267,16 +169,19 @@ static int read_table(struct nft_rules *rules, const struct set_id *const *ids, 
 		.ids = ids,
 		.count = count,
 		.table = table,
-		.generation = generation,
+		.graph = {.socket = &rules->socket,
+			.nf_family = table->nf_family,
+			.table = table->table,
+			.generation = generation},
 		.uses = uses,
 		.first_use = uses->count,
 	};
 	int r = read_into(&t);
 	if (r == -ENOENT) /* then no rule uses anything in it */
 		r = 0;
-	if (t.too_many)
+	if (t.too_many || t.graph.too_many)
 		r = -EMSGSIZE;
-	nodes_done(&t.nodes);
+	nft_graph_done(&t.graph);
 	return r;
 }
 

@@ -108,13 +108,18 @@ static void read_rule(const struct nft_msg *m, size_t len)
 	struct nft_rule rule;
 	struct nft_ref ref;
 	struct nft_chain chain;
+	struct nft_rule_set set;
 	size_t refs = 0;
 	if (m->kind == NFT_MSG_KIND_RULE && nft_rule_decode(m, &rule) == 0) {
 		assert(strlen(rule.table) < len && strlen(rule.chain) < len);
 		for (struct nft_attrs at = rule.expressions; nft_rule_next_ref(&at, &ref); refs++)
 			assert(strlen(ref.name) < len);
+		nft_rule_look_at_mark(&rule, 0x00100000);
+		nft_rule_looks_at_state(&rule);
 	} else if (m->kind == NFT_MSG_KIND_CHAIN && nft_rule_decode_chain(m, &chain) == 0) {
 		assert(strlen(chain.table) < len && strlen(chain.name) < len);
+	} else if (m->kind == NFT_MSG_KIND_SET && nft_rule_decode_set(m, &set) == 0) {
+		assert(strlen(set.table) < len && strlen(set.name) < len);
 	} else if (m->kind == NFT_MSG_KIND_TABLE) {
 		nft_rule_table_is_dormant(m);
 	} else if (m->kind == NFT_MSG_KIND_ELEMENTS) {

@@ -210,13 +210,18 @@ static void decode_all(const void *datagram, size_t len)
 		struct nft_rule rule;
 		struct nft_ref ref;
 		struct nft_chain chain;
+		struct nft_rule_set set;
 		if (m.kind == NFT_MSG_KIND_RULE && nft_rule_decode(&m, &rule) == 0) {
 			size_t refs = 0;
 			for (struct nft_attrs at = rule.expressions; nft_rule_next_ref(&at, &ref);)
 				refs += strlen(ref.name) < len;
 			CHECK(refs <= len / 4 && strlen(rule.chain) < len);
+			nft_rule_look_at_mark(&rule, 0x00100000);
+			nft_rule_looks_at_state(&rule);
 		} else if (m.kind == NFT_MSG_KIND_CHAIN && nft_rule_decode_chain(&m, &chain) == 0) {
 			CHECK(strlen(chain.name) < len);
+		} else if (m.kind == NFT_MSG_KIND_SET && nft_rule_decode_set(&m, &set) == 0) {
+			CHECK(strlen(set.name) < len);
 		} else if (m.kind == NFT_MSG_KIND_TABLE) {
 			nft_rule_table_is_dormant(&m);
 		}
@@ -252,18 +257,24 @@ static void test_damaged_answers_are_survived(void)
 	uint32_t request[NFT_MSG_REQUEST_MAX / sizeof(uint32_t)], generation;
 	size_t messages = 0;
 	uses_of_a("chain x { ip daddr @a accept\n}\n" FORWARD
-		  "ip daddr @a tcp dport 1 jump x\nip saddr vmap @v\nupdate @a { ip saddr }\n}\n");
+		  "ip daddr @a tcp dport 1 jump x\nip saddr vmap @v\nupdate @a { ip saddr }\n"
+		  "ct state invalid meta mark & 0x00100000 == 0x00100000 ct mark 1-9 drop\n}\n");
 	CHECK_INT(nft_socket_generation(&sock, &generation), 0);
 	size_t len = nft_rule_encode_dump_rules(request, sock.seq, NFPROTO_INET, filter);
 	CHECK_INT(nft_socket_dump(
 			  &sock, request, len, NFT_MSG_KIND_RULE, generation, damage, &messages),
 		0);
-	CHECK_INT(messages, 4);
+	CHECK_INT(messages, 5);
 	len = nft_rule_encode_dump_chains(request, sock.seq, NFPROTO_INET);
 	CHECK_INT(nft_socket_dump(
 			  &sock, request, len, NFT_MSG_KIND_CHAIN, generation, damage, &messages),
 		0);
-	CHECK_INT(messages, 6);
+	CHECK_INT(messages, 7);
+	len = nft_rule_encode_dump_sets(request, sock.seq, NFPROTO_INET);
+	CHECK_INT(nft_socket_dump(
+			  &sock, request, len, NFT_MSG_KIND_SET, generation, damage, &messages),
+		0);
+	CHECK_INT(messages, 10);
 	struct nft_msg m;
 	len = nft_rule_encode_get_table(request, sock.seq, NFPROTO_INET, filter);
 	CHECK_INT(nft_socket_ask(&sock, request, len, NFT_MSG_KIND_TABLE, &m), 0);
