@@ -90,9 +90,10 @@ struct ruleset_standing {
 };
 
 /* The same in two steps, so that no packet meets a rule whose set was not filled before. First the
- * sets: loaded over those that are there it changes nothing. "": there are none. The caller frees
+ * sets, but for those of ruleset_of() that are there; NULL: all. Loaded over what is there it
+ * changes nothing, but the kernel announces it like a change. "": there are none. The caller frees
  * both. */
-char *ruleset_text_sets(const struct config *c);
+char *ruleset_text_sets(const struct config *c, const bool *there);
 /* Then, in one load: the chains emptied and filled, and of what stands all that the configuration
  * does not have (any more) deleted; what is not ours in the table is not touched. "": nothing is to
  * be there, and nothing is. */

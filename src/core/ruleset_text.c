@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The managed table as nft's text. Of what others wrote only identifiers and numbers reach nft's
  * own grammar; the rest stands in comments, escaped. */
+#include "base/map.h"
 #include "base/strbuf.h"
 #include "core/ruleset_parts.h"
 
@@ -315,9 +316,11 @@ void ruleset_append_vendor(struct strbuf *b, const struct config *c, const struc
 
 /* --- the table --- */
 
-static void append_sets(struct strbuf *b, const struct ruleset *r)
+static void append_sets(struct strbuf *b, const struct ruleset *r, const bool *there)
 {
 	for (size_t i = 0; i < r->count; i++) {
+		if (there && there[i])
+			continue;
 		const struct ruleset_set *s = &r->sets[i];
 		const char *addr = s->family == FAMILY_V4 ? "ipv4_addr" : "ipv6_addr";
 		strbuf_appendf(b, "\tset %s {\n\t\ttype %s%s\n", s->name, addr,
@@ -383,7 +386,7 @@ static void append_head(struct strbuf *b, const struct config *c)
 			 "flush table inet " RULESET_TABLE "\n\n");
 }
 
-static void append_chains(struct strbuf *b, const struct config *c, const struct ruleset *r,
+static void append_rules_of_all(struct strbuf *b, const struct config *c, const struct ruleset *r,
 	const struct ruleset_facts *f)
 {
 	append_chain(b, c, r, f);
@@ -398,8 +401,8 @@ char *ruleset_text(const struct config *c, const struct ruleset_facts *f)
 
 	append_head(&b, c);
 	strbuf_append(&b, "table inet " RULESET_TABLE " {\n");
-	append_sets(&b, &r);
-	append_chains(&b, c, &r, f);
+	append_sets(&b, &r, NULL);
+	append_rules_of_all(&b, c, &r, f);
 	strbuf_append(&b, "}\n");
 	return strbuf_take(&b);
 }
@@ -417,7 +420,7 @@ void ruleset_standing_done(struct ruleset_standing *s)
 	strings_done(&s->sets);
 }
 
-char *ruleset_text_sets(const struct config *c)
+char *ruleset_text_sets(const struct config *c, const bool *there)
 {
 	_cleanup_(ruleset_done) struct ruleset r = ruleset_of(c);
 	struct strbuf b = STRBUF_NULL;
@@ -425,7 +428,7 @@ char *ruleset_text_sets(const struct config *c)
 	if (!r.count)
 		return xstrdup("");
 	strbuf_append(&b, "table inet " RULESET_TABLE " {\n");
-	append_sets(&b, &r);
+	append_sets(&b, &r, there);
 	strbuf_append(&b, "}\n");
 	return strbuf_take(&b);
 }
@@ -441,21 +444,34 @@ static bool has_rules(const struct config *c, const struct ruleset_facts *f)
 }
 
 /* Each declaration begins a line of its own, and nothing else does so. */
-static bool declares(const char *text, const char *what, const char *name)
+static bool declares_chain(const char *text, const char *name)
 {
-	_cleanup_free_ char *line = xasprintf("\n\t%s %s {\n", what, name);
+	_cleanup_free_ char *line = xasprintf("\n\tchain %s {\n", name);
 
 	return strstr(text, line);
 }
 
-/* Of those that `text`, where there is one, does not declare. */
-static void append_each(struct strbuf *b, const char *verb, const char *what,
-	const struct strings *names, const char *text)
+static void append_chains(
+	struct strbuf *b, const char *verb, const struct strings *names, const char *but_of)
 {
 	for (size_t i = 0; i < names->count; i++) {
 		const char *name = names->items[i];
-		if (ruleset_name_ok(name) && !(text && declares(text, what, name)))
-			strbuf_appendf(b, "%s %s inet " RULESET_TABLE " %s\n", verb, what, name);
+		if (ruleset_name_ok(name) && !declares_chain(but_of, name))
+			strbuf_appendf(b, "%s chain inet " RULESET_TABLE " %s\n", verb, name);
+	}
+}
+
+static void append_deleted_sets(
+	struct strbuf *b, const struct ruleset *r, const struct strings *names)
+{
+	_cleanup_(map_done) struct map wanted = MAP_NULL;
+
+	for (size_t i = 0; i < r->count; i++)
+		map_put(&wanted, r->sets[i].name, strlen(r->sets[i].name), &r->sets[i]);
+	for (size_t i = 0; i < names->count; i++) {
+		const char *name = names->items[i];
+		if (ruleset_name_ok(name) && !map_get(&wanted, name, strlen(name)))
+			strbuf_appendf(b, "delete set inet " RULESET_TABLE " %s\n", name);
 	}
 }
 
@@ -464,20 +480,19 @@ char *ruleset_text_rules(const struct config *c, const struct ruleset_facts *f,
 {
 	_cleanup_(ruleset_done) struct ruleset r = ruleset_of(c);
 	_cleanup_(strbuf_done) struct strbuf body = STRBUF_NULL;
-	_cleanup_free_ char *sets = ruleset_text_sets(c);
 	struct strbuf b = STRBUF_NULL;
 
 	strbuf_append(&body, "");
 	if (has_rules(c, f)) {
 		strbuf_append(&body, "table inet " RULESET_TABLE " {\n");
-		append_chains(&body, c, &r, f);
+		append_rules_of_all(&body, c, &r, f);
 		strbuf_append(&body, "}\n");
 	}
 	strbuf_append(&b, "");
-	append_each(&b, "flush", "chain", &standing->chains, NULL);
+	append_chains(&b, "flush", &standing->chains, "");
 	strbuf_append(&b, strbuf_text(&body));
-	append_each(&b, "delete", "chain", &standing->chains, strbuf_text(&body));
-	append_each(&b, "delete", "set", &standing->sets, sets);
+	append_chains(&b, "delete", &standing->chains, strbuf_text(&body));
+	append_deleted_sets(&b, &r, &standing->sets);
 	return strbuf_take(&b);
 }
 

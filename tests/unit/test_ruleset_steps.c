@@ -64,8 +64,12 @@ static void two_steps_come_to_the_same_as_one(void)
 		TAP_SKIP("needs root");
 	struct config *config = config_of("[vendor acme]\n[mark]\ntowards = wan0\n");
 	_cleanup_free_ char *whole = ruleset_text(config, &facts),
-			    *sets = ruleset_text_sets(config);
+			    *sets = ruleset_text_sets(config, NULL);
 	_cleanup_free_ char *rules = ruleset_text_rules(config, &facts, &none);
+	const bool two_are_there[] = {true, false, true};
+	_cleanup_free_ char *third = ruleset_text_sets(config, two_are_there);
+	CHECK_INT(lab_count(third, "\tset "), 1);
+	CHECK_INT(lab_count(third, "\tset v_acme6 {\n"), 1);
 	standing(&there, RULESET_CHAIN, "v_acme4");
 	_cleanup_free_ char *again = ruleset_text_rules(config, &facts, &there);
 	config_free(config);
@@ -101,7 +105,7 @@ static void what_is_not_wanted_goes_and_what_is_not_ours_stays(void)
 	standing(&there, RULESET_CHAIN, "v_old4");
 	strings_add(&there.chains, "v_old");
 	struct config *config = config_of("[vendor acme]\n");
-	_cleanup_free_ char *sets = ruleset_text_sets(config);
+	_cleanup_free_ char *sets = ruleset_text_sets(config, NULL);
 	_cleanup_free_ char *rules = ruleset_text_rules(config, &facts, &there);
 	const bool without[] = {true};
 	_cleanup_free_ char *nothing =
@@ -122,7 +126,7 @@ static void nothing_to_mark_is_no_text(void)
 	_cleanup_(ruleset_standing_done) struct ruleset_standing none = {0};
 
 	struct config *config = config_of("[resolver]\ntries = 1\n");
-	_cleanup_free_ char *sets = ruleset_text_sets(config);
+	_cleanup_free_ char *sets = ruleset_text_sets(config, NULL);
 	_cleanup_free_ char *rules = ruleset_text_rules(config, &facts, &none);
 	config_free(config);
 	CHECK_STR(sets, "");
