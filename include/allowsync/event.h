@@ -35,6 +35,10 @@ enum event_kind {
 	EVENT_SET_INEFFECTIVE,   /* no rule uses it: whatever it holds is without effect */
 	EVENT_SET_EFFECTIVE,     /* one does again */
 	EVENT_RULESET_CHANGED,   /* somebody else made, removed or emptied a set of ours */
+	EVENT_RULES_LOADED,      /* those of the managed table are in force, or removed */
+	EVENT_RULES_FAILED,      /* they could not be loaded */
+	EVENT_MARK_INEFFECTIVE,  /* what they mark is dropped all the same */
+	EVENT_MARK_EFFECTIVE,    /* it is accepted again */
 	EVENT_FOREIGN,           /* elements that are not ours */
 	EVENT_SET_COSTLY,        /* of a kind in which each change costs the kernel much */
 	EVENT_COMMIT_SPLIT,      /* a change too large for one transaction */

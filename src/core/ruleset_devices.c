@@ -327,12 +327,24 @@ static void append_group_place(struct strbuf *b, const struct config_devices *d)
 	strbuf_appendf(b, ":%u\n", d->at.line);
 }
 
+bool ruleset_confines(const struct config *c, const struct ruleset_facts *f)
+{
+	for (size_t i = 0; i < c->vendor_count && f->without; i++) {
+		if (!f->without[i])
+			return c->devices_count;
+	}
+	return c->devices_count && !f->without;
+}
+
 void ruleset_append_devices(struct strbuf *b, const struct config *c, const struct ruleset *r,
 	const struct ruleset_facts *f)
 {
-	struct devices_text t = {b, c, r, f, .allow = ruleset_marking(&c->mark, "accept")};
+	struct devices_text t = {b, c, r, f, .allow = NULL};
 
-	for (size_t i = 0; i < c->vendor_count && c->devices_count; i++) {
+	if (!ruleset_confines(c, f))
+		return;
+	t.allow = ruleset_marking(&c->mark, "accept");
+	for (size_t i = 0; i < c->vendor_count; i++) {
 		if (config_has_devices_for(c, c->vendors[i].name))
 			append_vendor(&t, &c->vendors[i]);
 	}
@@ -341,16 +353,13 @@ void ruleset_append_devices(struct strbuf *b, const struct config *c, const stru
 		append_outwards(&t, &c->devices[i]);
 		append_inwards(&t, &c->devices[i]);
 	}
-	if (c->devices_count)
-		strbuf_append(b,
-			"\tchain " RULESET_CONFINE " {\n"
-			"\t\ttype filter hook forward priority filter - 9; policy accept;\n");
+	strbuf_append(b, "\tchain " RULESET_CONFINE " {\n"
+			 "\t\ttype filter hook forward priority filter - 9; policy accept;\n");
 	for (size_t i = 0; i < c->devices_count; i++) {
 		append_group_place(b, &c->devices[i]);
 		append_dispatch_out(&t, &c->devices[i]);
 		append_dispatch_in(&t, &c->devices[i]);
 	}
-	if (c->devices_count)
-		strbuf_append(b, "\t}\n");
+	strbuf_append(b, "\t}\n");
 	free(t.allow);
 }

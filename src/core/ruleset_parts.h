@@ -30,7 +30,10 @@ void ruleset_append_vendor(struct strbuf *b, const struct config *c, const struc
 size_t ruleset_outward(
 	const struct ruleset *r, const struct config_vendor *v, const struct ruleset_set **ret);
 
-/* ruleset_devices.c: the chains that confine. Nothing where there are no groups. */
+/* ruleset_devices.c: are there groups to be confined? They are whatever becomes of one of their
+ * vendors; but with all vendors left out everything is let go. */
+bool ruleset_confines(const struct config *c, const struct ruleset_facts *f);
+/* The chains that confine. Nothing where there are no groups. */
 void ruleset_append_devices(struct strbuf *b, const struct config *c, const struct ruleset *r,
 	const struct ruleset_facts *f);
 

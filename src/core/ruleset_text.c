@@ -433,14 +433,13 @@ char *ruleset_text_sets(const struct config *c, const bool *there)
 	return strbuf_take(&b);
 }
 
-/* A group is confined whatever becomes of its vendors. */
 static bool has_rules(const struct config *c, const struct ruleset_facts *f)
 {
 	for (size_t i = 0; i < c->vendor_count; i++) {
 		if (ruleset_has_vendor(c, &c->vendors[i]) && (!f->without || !f->without[i]))
 			return true;
 	}
-	return c->devices_count;
+	return ruleset_confines(c, f);
 }
 
 /* Each declaration begins a line of its own, and nothing else does so. */

@@ -20,12 +20,14 @@ struct differing {
 static void on_piece(void *userdata, const struct json_t *piece)
 {
 	struct differing *d = userdata;
-	bool any = field_count(piece, "add") + field_count(piece, "delete");
+	bool any = field_count(piece, "add") + field_count(piece, "delete") ||
+		   field_has(piece, "rules");
 
 	if (field_has(piece, "problem")) {
 		_cleanup_free_ char *set = text_escape(field_text(piece, "set"));
 		_cleanup_free_ char *problem = text_escape(field_text(piece, "problem"));
-		fprintf(stderr, "allowsyncctl: set %s: %s\n", set, problem);
+		fprintf(stderr, "allowsyncctl: %s%s%s%s\n", *set ? "set " : "", set,
+			*set ? ": " : "", problem);
 		d->trouble = true;
 	} else if (!any) {
 		return;

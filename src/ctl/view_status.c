@@ -25,6 +25,14 @@ static bool is_unused(const json_t *effect)
 	return field_has(effect, "used") && !field_bool(effect, "used");
 }
 
+/* Is what is marked dropped all the same? */
+static bool is_dropped(const json_t *status)
+{
+	const json_t *mark = field_object(status, "mark");
+
+	return field_has(mark, "effective") && !field_bool(mark, "effective");
+}
+
 /* "inet filter voip4, ip t x" */
 static char *unused_sets(const json_t *status)
 {
@@ -82,8 +90,15 @@ static void headline(struct printer *p, const json_t *status)
 	if (ineffective) {
 		_cleanup_free_ char *vendors = field_join(status, "ineffective", ", ");
 		print_tinted(p, TINT_BAD, "INEFFECTIVE");
-		print_raw(p, ": no [set] takes ");
+		print_raw(p, field_has(status, "rules") ? ": no [set] takes, and no rule marks, "
+							: ": no [set] takes ");
 		print_text(p, vendors);
+		print_raw(p, "\n");
+	}
+	if (is_dropped(status)) {
+		print_tinted(p, TINT_BAD, "INEFFECTIVE");
+		print_raw(p, ": ");
+		print_text(p, field_text(field_object(status, "mark"), "text"));
 		print_raw(p, "\n");
 	}
 	if (*unused) {
@@ -108,13 +123,37 @@ static void headline(struct printer *p, const json_t *status)
 			print_raw(p, "paused by an admin");
 		print_raw(p, "\n");
 	}
-	if (ineffective || *unused || degraded || paused)
+	if (ineffective || *unused || degraded || paused || is_dropped(status))
 		return;
 	const char *state = field_text(status, "state");
 	bool healthy = str_eq(state, "healthy");
 	_cleanup_free_ char *safe = text_escape(healthy || *state ? state : "state unknown");
 	print_tinted(p, healthy ? TINT_GOOD : TINT_WARN, "%s", safe);
 	print_raw(p, "\n");
+}
+
+/* The managed table. */
+static void rules_lines(struct printer *p, const json_t *status)
+{
+	const json_t *rules = field_object(status, "rules"), *mark = field_object(status, "mark");
+
+	if (field_has(status, "mark")) {
+		_cleanup_free_ char *text = text_escape(field_text(mark, "text"));
+		label(p, "effect");
+		print_raw(p, "mark ");
+		print_text(p, field_text(mark, "value"));
+		print_raw(p, ": ");
+		print_tinted(p, is_dropped(status) ? TINT_BAD : TINT_NONE, "%s", text);
+		print_raw(p, "\n");
+	}
+	if (!field_has(status, "rules"))
+		return;
+	bool good = str_eq(field_text(rules, "state"), "in_force");
+	_cleanup_free_ char *text = text_escape(field_text(rules, "text"));
+	_cleanup_free_ char *clock = text_clock(p, field_int(rules, "since"));
+	label(p, "rules");
+	print_tinted(p, good ? TINT_NONE : TINT_WARN, "%s", text);
+	print_raw(p, good ? " since %s\n" : " (since %s)\n", clock);
 }
 
 static void config_line(struct printer *p, const json_t *config)
@@ -293,6 +332,7 @@ void view_status(struct printer *p, const struct json_t *status)
 {
 	headline(p, status);
 	effect_lines(p, status);
+	rules_lines(p, status);
 	config_line(p, field_object(status, "config"));
 	resolver_line(p, field_object(status, "resolver"));
 	sets_line(p, field_object(status, "sets"));

@@ -220,6 +220,11 @@ void view_diff(struct printer *p, const struct json_t *piece)
 {
 	print_change(p, piece, "delete");
 	print_change(p, piece, "add");
+	if (field_has(piece, "rules")) {
+		print_raw(p, "# ");
+		print_text(p, field_text(piece, "rules"));
+		print_raw(p, "\n");
+	}
 }
 
 void view_rules(struct printer *p, const struct json_t *piece)

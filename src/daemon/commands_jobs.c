@@ -159,6 +159,19 @@ static void add_problems(json_t *items, const struct world *w, const struct plan
 	}
 }
 
+/* Nor out of sets whose rules are not in force. */
+static void add_rules(json_t *items, const struct commands *c)
+{
+	struct show_context context = commands_context(c);
+	_cleanup_free_ char *text = show_rules_degraded(&context);
+
+	if (!text)
+		return;
+	json_t *object = json_pack("{s:[], s:[]}", "add", "delete");
+	show_put_text(object, show_rules_failed(&context) ? "problem" : "rules", text);
+	json_array_append_new(items, object);
+}
+
 void commands_diff(struct commands *c, struct control_call *call)
 {
 	_cleanup_(plan_done) struct plan p = PLAN_NULL;
@@ -175,6 +188,7 @@ void commands_diff(struct commands *c, struct control_call *call)
 		add_pieces(items, s, s->adds, s->add_count, true);
 	}
 	add_problems(items, engine_world(c->engine), &p);
+	add_rules(items, c);
 	if (!json_array_size(items))
 		json_array_append_new(items, json_pack("{s:[], s:[]}", "add", "delete"));
 	commands_list(c, call, items);

@@ -18,6 +18,7 @@ struct show_context commands_context(const struct commands *c)
 		.clock = {loop_now_ms(), (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000},
 		.history = engine_history(c->engine),
 		.resolver = engine_resolver(c->engine),
+		.rules = engine_rules(c->engine),
 		.silent_ms = engine_silent_ms(c->engine),
 		.started_ms = engine_started_ms(c->engine),
 		.commits = engine_commit_count(c->engine),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Vendors, sets, names and the whole as JSON. */
+/* Vendors, names and the whole as JSON. */
 #include "daemon/commands_show.h"
 
 #include "base/strbuf.h"
@@ -13,13 +13,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-/* Consumes the text. */
-static void add_text(json_t *array, char *text)
-{
-	json_array_append_new(array, show_text(text));
-	free(text);
-}
 
 static void add_once(json_t *array, const char *text)
 {
@@ -100,82 +93,6 @@ struct json_t *show_name(const struct world *w, const struct show_context *c, co
 	show_put_text(json, "state", name_health_name(names_health(n)));
 	json_object_set_new(json, "ipv4", show_family(w, c, &n->families[FAMILY_V4]));
 	json_object_set_new(json, "ipv6", show_family(w, c, &n->families[FAMILY_V6]));
-	return json;
-}
-
-static void add_set_problems(json_t *problems, const struct world_set *set, uint64_t *since_ms)
-{
-	if (set->degraded) {
-		json_array_append_new(problems, show_text(set->degraded));
-		keep_earliest(since_ms, set->degraded_ms);
-	}
-	for (size_t i = 0; i < set->refusal_count; i++) {
-		const struct set_refusal *r = &set->refusals[i];
-		add_text(problems, xasprintf("%s:%u: %s", r->at.file, r->at.line, r->text));
-	}
-}
-
-struct json_t *show_effect(const struct world_set *set)
-{
-	json_t *json = json_object();
-	_cleanup_free_ char *text = effect_text(set);
-
-	show_put_text(json, "text", text);
-	if (effect_is_known(set)) {
-		json_object_set_new(json, "used", json_boolean(!effect_is_missing(set)));
-		show_put_count(json, "rules", set->effect.count);
-		show_put_text(json, "rule", set->effect.rule);
-	}
-	return json;
-}
-
-static const char *set_state(const struct world_set *set)
-{
-	if (set->paused || set->frozen)
-		return "paused";
-	if (set->degraded || set->refusal_count)
-		return "degraded";
-	if (effect_is_missing(set))
-		return "ineffective";
-	return set->present ? "ok" : "waiting";
-}
-
-struct json_t *show_set(
-	const struct world *w, const struct show_context *c, const struct world_set *set)
-{
-	json_t *json = json_object(), *vendors = json_array(), *problems = json_array();
-	json_t *notes = json_array();
-	size_t live = live_count(&set->live), wanted = wanted_count(&set->wanted);
-	uint64_t since_ms = 0;
-
-	if (set->config)
-		show_put_text(json, "name", set->config->name);
-	show_put_text(json, "set", set->text);
-	if (set->kind.layout != SET_LAYOUT_UNKNOWN)
-		show_put_text(json, "type", set_kind_type_name(&set->kind));
-	for (size_t i = 0; set->config && i < set->config->vendors.count; i++)
-		json_array_append_new(vendors, show_text(set->config->vendors.items[i]));
-	json_object_set_new(json, "vendors", vendors);
-	show_put_text(json, "state", set_state(set));
-	add_set_problems(problems, set, &since_ms);
-	json_object_set_new(json, "problems", problems);
-	show_put_time(json, "since", &c->clock, since_ms);
-	if (set->mixed)
-		add_text(notes, xasprintf("bare addresses of different services: %s", set->mixed));
-	if (set->costly)
-		json_array_append_new(notes, show_text(set->costly));
-	if (set->strange)
-		add_text(notes, xasprintf("%zu elements of an unknown form", set->strange));
-	json_object_set_new(json, "notes", notes);
-	show_put_count(json, "elements", set->live.ours);
-	show_put_count(json, "wanted", wanted);
-	show_put_count(json, "foreign", live - set->live.ours);
-	json_object_set_new(json, "effect", show_effect(set));
-	if (set->config && set->present && !set->settled && set->live.ours > wanted) {
-		_cleanup_free_ char *awaited = refresh_awaited(w, set);
-		show_put_text(json, "awaited", awaited);
-	}
-	show_put_time(json, "changed", &c->clock, set->last_change_ms);
 	return json;
 }
 
@@ -308,15 +225,16 @@ static char *stopped_text(const struct tally *t)
 static void add_vendor_notes(json_t *notes, const struct tally *t)
 {
 	if (t->never == 1)
-		add_text(notes, xasprintf("%s has never resolved", t->first_never));
+		show_add_text(notes, xasprintf("%s has never resolved", t->first_never));
 	else if (t->never)
-		add_text(notes, xasprintf("%zu names have never resolved (%s, ...)", t->never,
-					t->first_never));
+		show_add_text(notes, xasprintf("%zu names have never resolved (%s, ...)", t->never,
+					     t->first_never));
 	if (t->partial)
-		add_text(notes, xasprintf("%s%s: addresses that DNS gives are not used (%s), so "
-					  "that what it gives no longer stays",
-					t->first_partial, t->partial == 1 ? "" : " and others",
-					t->partial_rule));
+		show_add_text(
+			notes, xasprintf("%s%s: addresses that DNS gives are not used (%s), so "
+					 "that what it gives no longer stays",
+				       t->first_partial, t->partial == 1 ? "" : " and others",
+				       t->partial_rule));
 }
 
 /* Is the entry of this vendor's profile, or of what an admin adds to it? */
@@ -334,14 +252,14 @@ static void add_vendor_set_problems(
 		if (!set->config || !strings_has(&set->config->vendors, v->name))
 			continue;
 		if (set->degraded) {
-			add_text(problems, xasprintf("set %s: %s", set->text, set->degraded));
+			show_add_text(problems, xasprintf("set %s: %s", set->text, set->degraded));
 			keep_earliest(since_ms, set->degraded_ms);
 		}
 		for (size_t j = 0; j < set->refusal_count; j++)
 			left_out += is_of(&set->refusals[j], v);
 		if (left_out) {
-			add_text(problems, xasprintf("set %s: %zu entr%s left out", set->text,
-						   left_out, left_out == 1 ? "y" : "ies"));
+			show_add_text(problems, xasprintf("set %s: %zu entr%s left out", set->text,
+							left_out, left_out == 1 ? "y" : "ies"));
 			keep_earliest(since_ms, w->loaded_ms);
 		}
 	}
@@ -355,16 +273,14 @@ static json_t *show_tallied(const struct world *w, const struct show_context *c,
 	const char *state = "ok";
 
 	if (t->stopped)
-		add_text(problems, stopped_text(t));
+		show_add_text(problems, stopped_text(t));
 	add_vendor_set_problems(problems, w, v, &since_ms);
 	char *limited = show_limited(&t->limited, v);
 	if (limited) {
-		add_text(problems, limited);
+		show_add_text(problems, limited);
 		keep_earliest(&since_ms, show_limited_ms(&t->limited));
 	}
 	add_vendor_notes(notes, t);
-	if (!config_has_set_for(w->config, v->name))
-		add_text(notes, xstrdup("that a rule of yours accepts the mark is not looked at"));
 	if (json_array_size(problems))
 		state = "degraded";
 	if (w->vendor_paused[v - w->config->vendors])
@@ -372,6 +288,9 @@ static json_t *show_tallied(const struct world *w, const struct show_context *c,
 	if (world_vendor_is_ineffective(w, v)) {
 		state = "ineffective";
 		json_array_append_new(problems, show_text(world_vendor_lacks(w, v)));
+	} else if (w->mark.ineffective && !config_has_set_for(w->config, v->name)) {
+		state = "ineffective";
+		json_array_append_new(problems, show_text(w->mark.text));
 	}
 	show_put_text(json, "name", v->name);
 	show_put_text(json, "title", v->profile->title);
@@ -463,11 +382,11 @@ static json_t *show_paused(const struct world *w)
 
 	for (size_t i = 0; i < w->config->vendor_count; i++) {
 		if (w->vendor_paused[i])
-			add_text(list, xasprintf("vendor %s", w->config->vendors[i].name));
+			show_add_text(list, xasprintf("vendor %s", w->config->vendors[i].name));
 	}
 	for (size_t i = 0; i < w->set_count; i++) {
 		if (w->sets[i].paused || w->sets[i].frozen)
-			add_text(list, xasprintf("set %s", w->sets[i].text));
+			show_add_text(list, xasprintf("set %s", w->sets[i].text));
 	}
 	return list;
 }
@@ -478,7 +397,7 @@ static json_t *show_notes(const struct world *w)
 
 	for (size_t i = 0; i < w->set_count; i++) {
 		if (w->sets[i].mixed)
-			add_text(list,
+			show_add_text(list,
 				xasprintf("set %s holds bare addresses of different services: %s",
 					w->sets[i].text, w->sets[i].mixed));
 	}
@@ -560,7 +479,7 @@ struct json_t *show_status(const struct world *w, const struct show_context *c)
 	}
 	for (size_t i = 0; i < w->config->undone_count; i++) {
 		const struct config_undone *u = &w->config->undone[i];
-		add_text(undone, xasprintf("%s:%u: %s", u->at.file, u->at.line, u->text));
+		show_add_text(undone, xasprintf("%s:%u: %s", u->at.file, u->at.line, u->text));
 	}
 	if (w->config->instead)
 		add_degraded(degraded, c,
@@ -569,6 +488,9 @@ struct json_t *show_status(const struct world *w, const struct show_context *c)
 				w->config->instead),
 			w->loaded_ms);
 	add_degraded_sets(degraded, w, c);
+	char *rules = show_rules_degraded(c);
+	if (rules)
+		add_degraded(degraded, c, rules, show_rules_since_ms(c));
 	if (!resolver_server_count(c->resolver))
 		add_degraded(degraded, c, xstrdup("no DNS server is known"), w->loaded_ms);
 	else if (c->silent_ms)
@@ -580,7 +502,7 @@ struct json_t *show_status(const struct world *w, const struct show_context *c)
 		state = "degraded";
 	if (stale)
 		state = "stale";
-	if (json_array_size(ineffective) || unused)
+	if (json_array_size(ineffective) || unused || w->mark.ineffective)
 		state = "ineffective";
 	show_put_text(json, "version", ALLOWSYNCD_VERSION);
 	show_put_count(json, "pid", (uint64_t)getpid());
@@ -591,6 +513,7 @@ struct json_t *show_status(const struct world *w, const struct show_context *c)
 	json_object_set_new(json, "notes", show_notes(w));
 	json_object_set_new(json, "paused", paused);
 	json_object_set_new(json, "effects", effects);
+	show_put_rules(json, w, c);
 	show_put_time(json, "now", &c->clock, c->clock.now_ms);
 	show_put_time(json, "started", &c->clock, c->started_ms);
 	json_object_set_new(json, "config", show_config(w, c));

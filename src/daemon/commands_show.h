@@ -10,6 +10,7 @@ struct event;
 struct json_t;
 struct owner;
 struct resolver;
+struct rules;
 
 /* Monotonic times become seconds since 1970 by this pair. */
 struct show_clock {
@@ -22,6 +23,7 @@ struct show_context {
 	struct show_clock clock;
 	const struct history *history;
 	const struct resolver *resolver;
+	const struct rules *rules;
 	uint64_t silent_ms; /* since when no server answers; 0: one does */
 	uint64_t started_ms, commits, dumps;
 };
@@ -29,6 +31,8 @@ struct show_context {
 int64_t show_time(const struct show_clock *clock, uint64_t ms);
 /* Text that is not UTF-8 (or NULL) becomes its escaped form; always a string. */
 struct json_t *show_text(const char *text);
+/* Consumes the text. */
+void show_add_text(struct json_t *array, char *text);
 /* Left out when it is NULL; when it is 0. */
 void show_put_text(struct json_t *object, const char *key, const char *text);
 void show_put_time(
@@ -68,4 +72,11 @@ void show_count_limited(struct limited *l, const struct name *n);
 /* A sentence, which the caller frees, and since when that is so; NULL, 0: there is room. */
 char *show_limited(const struct limited *l, const struct config_vendor *v);
 uint64_t show_limited_ms(const struct limited *l);
+/* "rules" and "mark", where anything is for the managed table. */
+void show_put_rules(struct json_t *status, const struct world *w, const struct show_context *c);
+/* Why its rules are not in force, where they should be: a sentence, which the caller frees, since
+ * when, and whether a load failed. NULL: they are. */
+char *show_rules_degraded(const struct show_context *c);
+uint64_t show_rules_since_ms(const struct show_context *c);
+bool show_rules_failed(const struct show_context *c);
 struct json_t *show_event(const struct event *e);

@@ -23,6 +23,12 @@ struct json_t *show_text(const char *text)
 	return json;
 }
 
+void show_add_text(struct json_t *array, char *text)
+{
+	json_array_append_new(array, show_text(text));
+	free(text);
+}
+
 void show_put_text(struct json_t *object, const char *key, const char *text)
 {
 	if (text)

@@ -15,6 +15,12 @@ static bool can_have_one(const struct world_set *set)
 	return set->config && set->present;
 }
 
+/* Its rules are about to come. */
+static bool is_early(const struct world *w, const struct world_set *set)
+{
+	return set->config && set->config->managed && w->rules_awaited;
+}
+
 /* Putting elements into it is no use that lets anything through. */
 static bool matches_by_it(const struct nft_use *u)
 {
@@ -112,7 +118,7 @@ bool effect_look(struct world *w, struct nft_rules *r, sync_event_fn emit, void 
 	for (size_t i = 0; i < w->set_count; i++) {
 		struct world_set *set = &w->sets[i];
 		/* One that is not there may come with its rules: nothing is known until then. */
-		set->effect.looked = can_have_one(set);
+		set->effect.looked = can_have_one(set) && !is_early(w, set);
 		if (!set->effect.looked)
 			continue;
 		take_uses(set, &uses);
@@ -125,7 +131,8 @@ bool effect_look(struct world *w, struct nft_rules *r, sync_event_fn emit, void 
 bool effect_is_due(const struct world *w)
 {
 	for (size_t i = 0; i < w->set_count; i++) {
-		if (can_have_one(&w->sets[i]) && !w->sets[i].effect.looked)
+		if (can_have_one(&w->sets[i]) && !is_early(w, &w->sets[i]) &&
+			!w->sets[i].effect.looked)
 			return true;
 	}
 	return false;

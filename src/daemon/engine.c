@@ -14,6 +14,7 @@
 #include "daemon/effect.h"
 #include "daemon/engine_private.h"
 #include "daemon/health.h"
+#include "daemon/mark.h"
 #include "daemon/quota.h"
 #include "daemon/refresh.h"
 #include "daemon/screening.h"
@@ -164,7 +165,10 @@ static void look_at_effect(struct engine *e, uint64_t now_ms)
 	e->watch.rules_changed = false;
 	if (!e->effect_ms || now_ms < e->effect_ms)
 		return;
-	bool done = effect_look(e->world, e->rules, engine_emit, e);
+	bool done = effect_look(e->world, e->reader, engine_emit, e);
+	done = mark_look(
+		       e->world, e->mark_reader, rules_mark(&e->rules, e->world), engine_emit, e) &&
+	       done;
 	e->effect_ms = done ? 0 : now_ms + EFFECT_RETRY_MS;
 }
 
@@ -192,6 +196,9 @@ void engine_turn(void *userdata)
 	refresh_apply(e->world, &expired);
 	name_changes_done(&expired);
 	sync_turn(&e->sync, e->world, now_ms);
+	/* Where the outside is decides whom rules confine. */
+	if (asks)
+		rules_turn(&e->rules, &e->sync, &e->watch, e->world, now_ms);
 	look_at_effect(e, now_ms);
 	summaries_turn(&e->summaries, e->world->config->digest, now_ms);
 	tell_status(e, now_ms);
@@ -201,6 +208,8 @@ void engine_turn(void *userdata)
 	uint64_t sync_next = sync_next_ms(e->world);
 	if (sync_next < next)
 		next = sync_next;
+	if (asks && rules_next_ms(&e->rules) < next)
+		next = rules_next_ms(&e->rules);
 	if (e->effect_ms && e->effect_ms < next)
 		next = e->effect_ms;
 	if (e->news && e->status_ms < next)

@@ -15,6 +15,7 @@ struct engine;
 struct history;
 struct loop;
 struct resolver;
+struct rules;
 struct strings;
 struct world;
 
@@ -43,6 +44,7 @@ const struct world *engine_world(const struct engine *e);
 const struct history *engine_history(const struct engine *e);
 /* Interfaces with a default route, by name; valid until the next turn. */
 const struct strings *engine_uplinks(const struct engine *e);
+const struct rules *engine_rules(const struct engine *e);
 const struct resolver *engine_resolver(const struct engine *e);
 /* Since when no DNS server answers; 0: one does, or none was asked yet. */
 uint64_t engine_silent_ms(const struct engine *e);

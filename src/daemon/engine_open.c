@@ -8,6 +8,7 @@
 #include "edge/journal.h"
 #include "edge/loop.h"
 #include "edge/nft_conn.h"
+#include "edge/nft_mark.h"
 #include "edge/nft_monitor.h"
 #include "edge/nft_rules.h"
 #include "edge/own_net.h"
@@ -62,6 +63,8 @@ static void on_own_net(void *userdata, const struct addr_range *ranges, size_t c
 	free(e->own_ranges);
 	e->own_ranges = count ? xmemdup(ranges, count * sizeof(*ranges)) : NULL;
 	e->world->own = (struct screen_own){e->own_ranges, count};
+	e->world->outside = engine_uplinks(e);
+	rules_again(&e->rules);
 	e->own_told = true;
 	refresh_judge_again(e->world, loop_now_ms());
 	engine_tell_remote_servers(e);
@@ -85,7 +88,8 @@ static int open_nft(struct engine *e)
 
 	if (r == 0)
 		r = nft_monitor_new(e->loop, on_notice, e, &e->sync.monitor);
-	e->rules = nft_rules_new();
+	e->reader = nft_rules_new();
+	e->mark_reader = nft_mark_new();
 	if (r < 0)
 		journal_log(e->journal, LOG_ERR, "netlink sockets to nf_tables: %s%s", strerror(-r),
 			r == -EPERM ? " (CAP_NET_ADMIN is needed)" : "");
@@ -99,6 +103,7 @@ static int engine_open(struct engine *e)
 
 	if (r < 0)
 		return r;
+	rules_init(&e->rules, e->loop, NFT_TEXT_PROGRAM, e->started_ms);
 	r = open_nft(e);
 	if (r < 0)
 		return r;
@@ -191,7 +196,9 @@ struct engine *engine_free(struct engine *e)
 	loop_signal_free(e->sigint);
 	loop_signal_free(e->sighup);
 	nft_monitor_free(e->sync.monitor);
-	nft_rules_free(e->rules);
+	nft_rules_free(e->reader);
+	nft_mark_free(e->mark_reader);
+	rules_done(&e->rules);
 	own_net_free(e->own_net);
 	free(e->own_ranges);
 	loop_free(e->loop);

@@ -24,8 +24,13 @@ static bool is_known(const struct world *w, const struct world_set *only, const 
 static void unrelease(struct world *w, const struct world_set *only, const char *target)
 {
 	for (size_t i = 0; i < w->config->vendor_count; i++) {
-		if (!only && (!target || str_eq(w->config->vendors[i].name, target)))
+		const char *vendor = w->config->vendors[i].name;
+		if (!only && (!target || str_eq(vendor, target)))
 			w->vendor_paused[i] = false;
+		if (!target || str_eq(vendor, target) ||
+			(only && only->config && only->config->managed &&
+				strings_has(&only->config->vendors, vendor)))
+			w->rules_released[i] = false;
 	}
 	for (size_t i = 0; i < w->owner_count; i++) {
 		struct owner *o = w->owners[i];
@@ -82,6 +87,8 @@ int engine_pause(struct engine *e, const char *target, bool pause)
 			resume_set(w, set, now_ms);
 	}
 	tell(e, target, only, pause);
+	if (!pause)
+		rules_again(&e->rules);
 	if (!pause)
 		sync_turn(&e->sync, w, now_ms);
 	return count;

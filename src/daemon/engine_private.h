@@ -3,6 +3,7 @@
 /* What the files of the engine share. */
 #include "core/outage.h"
 #include "daemon/engine.h"
+#include "daemon/rules.h"
 #include "daemon/saved.h"
 #include "daemon/summaries.h"
 #include "daemon/sync.h"
@@ -39,7 +40,9 @@ struct engine {
 	struct history history;
 	struct sync sync;
 	struct watch watch;
-	struct nft_rules *rules;
+	struct nft_rules *reader; /* of rules that use sets */
+	struct nft_mark *mark_reader;
+	struct rules rules;
 	struct own_net *own_net;
 	struct addr_range *own_ranges; /* as it last told */
 	bool own_told;                 /* it has, if of none */

@@ -32,6 +32,11 @@ const struct strings *engine_uplinks(const struct engine *e)
 	return e->own_net ? own_net_uplinks(e->own_net) : &none;
 }
 
+const struct rules *engine_rules(const struct engine *e)
+{
+	return &e->rules;
+}
+
 const struct resolver *engine_resolver(const struct engine *e)
 {
 	return e->resolver;
@@ -119,8 +124,10 @@ bool engine_reload(struct engine *e, struct diag_list *diags)
 	struct world *old = e->world;
 	summaries_flush(&e->summaries, old->config->digest, now_ms);
 	e->world = world_new(config, old->names.random_state, now_ms);
+	e->world->outside = old->outside;
 	world_carry_over(e->world, old, now_ms);
 	refresh_judge_again(e->world, now_ms);
+	rules_on_reload(&e->rules, e->world, now_ms);
 	resolver_carry(resolver, e->resolver);
 	engine_take_resolver(e, resolver);
 	sync_turn(&e->sync, e->world, now_ms);
@@ -205,7 +212,7 @@ static bool pause_vendor(struct world *w, const char *vendor)
 
 	for (size_t i = 0; i < w->config->vendor_count; i++) {
 		if (str_eq(w->config->vendors[i].name, vendor))
-			found = w->vendor_paused[i] = true;
+			found = w->vendor_paused[i] = w->rules_released[i] = true;
 	}
 	for (size_t i = 0; i < w->owner_count; i++) {
 		if (w->owners[i]->retired || !str_eq(w->owners[i]->vendor, vendor))
@@ -243,6 +250,8 @@ int engine_release(struct engine *e, const char *target)
 	if (!target) {
 		for (size_t i = 0; i < w->set_count; i++)
 			pause_set(&w->sets[i]);
+		for (size_t i = 0; i < w->config->vendor_count; i++)
+			w->rules_released[i] = true;
 	} else if (set) {
 		pause_set(set);
 	} else if (!pause_vendor(w, target)) {
@@ -253,6 +262,7 @@ int engine_release(struct engine *e, const char *target)
 	sync_look_due(&e->sync, w, now_ms);
 	size_t before = count_ours(w);
 	refresh_release_paused(w);
+	rules_again(&e->rules);
 	sync_turn(&e->sync, w, now_ms);
 	size_t after = count_ours(w);
 	int gone = before > after ? (int)(before - after) : 0;

@@ -456,6 +456,16 @@ bool refresh_unowned_leave_ms(
 	return true;
 }
 
+const char *refresh_unasked(const struct world *w, const struct world_set *set)
+{
+	for (size_t i = 0; i < set->owner_count; i++) {
+		const struct name_family *f = family_of(w, set, set->owners[i]);
+		if (f && !f->asked)
+			return f->name->text;
+	}
+	return NULL;
+}
+
 char *refresh_awaited(const struct world *w, const struct world_set *set)
 {
 	enum { SHOWN = 5 };

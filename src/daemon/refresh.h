@@ -27,5 +27,7 @@ void refresh_release_paused(struct world *w);
  * has been answered. False: names are still awaited. */
 bool refresh_unowned_leave_ms(
 	const struct world *w, struct world_set *set, uint64_t now_ms, uint64_t *ret_ms);
+/* A name that feeds the set and for which no answer has come yet, whatever it be; NULL: none. */
+const char *refresh_unasked(const struct world *w, const struct world_set *set);
 /* "my.idigi.com (nxdomain), ...": the names still awaited, at most a few; the caller frees it. */
 char *refresh_awaited(const struct world *w, const struct world_set *set);

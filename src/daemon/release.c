@@ -4,10 +4,16 @@
 
 #include "allowsync/config.h"
 #include "base/strbuf.h"
+#include "core/host.h"
 #include "core/planning.h"
+#include "core/ruleset.h"
 #include "core/saved_text.h"
 #include "daemon/saved.h"
+#include "edge/host_facts.h"
+#include "edge/loop.h"
 #include "edge/nft_conn.h"
+#include "edge/nft_standing.h"
+#include "edge/nft_text.h"
 #include "edge/state_files.h"
 
 #include <stdio.h>
@@ -92,6 +98,94 @@ static int remove_file(const struct set_id *id, const char *state_directory)
 	return EX_SOFTWARE;
 }
 
+/* --- the rules of the managed table --- */
+
+struct loading {
+	struct loop *loop;
+	bool done;
+};
+
+static void on_end(void *userdata, const struct nft_text_end *end)
+{
+	struct loading *l = userdata;
+
+	l->done = end->outcome == NFT_TEXT_DONE;
+	if (!l->done)
+		fprintf(stderr,
+			"inet " RULESET_TABLE ": the rules stay, as nft ended with %d: %s\n",
+			end->status, end->said);
+	loop_stop(l->loop);
+}
+
+static void no_turn(void *userdata)
+{
+}
+
+static int load_rules(const char *text)
+{
+	struct loading l = {0};
+
+	int r = loop_new(&l.loop);
+	if (r < 0)
+		return EX_SOFTWARE;
+	struct nft_text *nft = nft_text_new(l.loop, NFT_TEXT_PROGRAM, on_end, &l);
+	r = nft_text_load(nft, text);
+	if (r < 0)
+		fprintf(stderr, "%s: %s\n", NFT_TEXT_PROGRAM, strerror(-r));
+	else
+		loop_run(l.loop, no_turn, NULL);
+	nft_text_free(nft);
+	loop_free(l.loop);
+	return l.done ? EX_OK : EX_SOFTWARE;
+}
+
+/* Names of the interfaces with a default route. */
+static void find_outside(struct strings *ret)
+{
+	struct host host = {0};
+
+	host_facts_read_links(&host);
+	for (size_t i = 0; i < host.interface_count; i++) {
+		const struct host_interface *n = &host.interfaces[i];
+		if (n->default_route[FAMILY_V4] || n->default_route[FAMILY_V6])
+			strings_add(ret, n->name);
+	}
+	host_done(&host);
+}
+
+/* Those of one vendor, or all of them. The sets stay, empty. */
+static int release_rules(const struct config *config, const char *target)
+{
+	_cleanup_(ruleset_standing_done) struct ruleset_standing standing = {0};
+	_cleanup_(strings_done) struct strings sets = {0};
+	bool *without = xcalloc(config->vendor_count + 1, sizeof(*without)), any = false;
+	struct nft_standing *s = nft_standing_new();
+	int status = EX_OK;
+
+	for (size_t i = 0; i < config->vendor_count; i++) {
+		const struct config_vendor *v = &config->vendors[i];
+		without[i] = !target || str_eq(v->name, target);
+		any = any || (without[i] && ruleset_has_vendor(config, v));
+	}
+	int r = any ? nft_standing_look(s, nf_family_parse("inet"), RULESET_TABLE, RULESET_PREFIX,
+			      &standing.chains, &sets)
+		    : 0;
+	if (r != 0) {
+		fprintf(stderr, "inet " RULESET_TABLE ": cannot be read: %s\n",
+			r < 0 ? strerror(-r) : "the ruleset changes too fast");
+		status = EX_SOFTWARE;
+	} else if (standing.chains.count) {
+		_cleanup_(strings_done) struct strings outside = {0};
+		const struct ruleset_facts facts = {.outside = &outside, .without = without};
+		find_outside(&outside);
+		_cleanup_free_ char *text = ruleset_text_rules(config, &facts, &standing);
+		status = load_rules(text);
+	}
+	nft_standing_free(s);
+	free(without);
+	return status;
+}
+
 int release_without_daemon(
 	const struct config *config, const char *target, const char *state_directory)
 {
@@ -117,6 +211,8 @@ int release_without_daemon(
 			status = one;
 	}
 	nft_conn_free(conn);
+	if (config->mark.load && release_rules(config, target) != EX_OK)
+		status = EX_SOFTWARE;
 	if (target && !found) {
 		fprintf(stderr, "%s: neither a set nor a vendor with a set in the configuration\n",
 			target);

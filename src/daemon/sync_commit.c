@@ -82,6 +82,12 @@ static void finish(const struct sync *s, struct world *w, struct world_set *set,
 	const struct plan_set *part, uint64_t now_ms)
 {
 	bool expires = part && part->left_out && set->kind.has_timeout; /* and makes room */
+
+	if (set->keeps) {
+		set->kept = true;
+		set->kept_dirty = set->wanted.dirty_count;
+		return; /* the rest of it is planned when the rules are in force */
+	}
 	if (part && (part->borrowed || expires))
 		set->peek_ms = now_ms + PEEK_MS;
 	else if (set->plan_all)
@@ -162,6 +168,8 @@ static enum committed commit_pieces(
 
 static bool is_planned(const struct world_set *set, uint64_t now_ms)
 {
+	if (set->keeps && set->kept && set->kept_dirty == set->wanted.dirty_count)
+		return false;
 	return !set->look_ms && set->hold_ms <= now_ms && !set->frozen;
 }
 

@@ -101,12 +101,24 @@ static void note_cost(const struct sync *s, const struct world *w, struct world_
 	free(before);
 }
 
+/* Those that are about to be made (daemon/rules.c) are no trouble yet: NULL. */
+static const char *why_missing(const struct world *w, const struct world_set *set)
+{
+	if (!set->config || !set->config->managed)
+		return "there is no such table or set";
+	return w->config->mark.load
+		       ? NULL
+		       : "there is no such table or set: load what allowsyncctl rules prints";
+}
+
+/* `why` NULL: it is not to be told. */
 static void absent(const struct sync *s, struct world *w, struct world_set *set, uint64_t now_ms,
 	const char *why)
 {
 	set->present = false;
 	live_clear(&set->live);
-	sync_degrade(s, w, set, now_ms, why);
+	if (why)
+		sync_degrade(s, w, set, now_ms, why);
 	if (!set->look_failures)
 		set->look_failures = 1;
 	sync_look_later(set, now_ms);
@@ -180,11 +192,7 @@ static void look(struct sync *s, struct world *w, struct world_set *set, uint64_
 		sync_look_later(set, now_ms);
 	} else if (r == NFT_CONN_E_MISSING) {
 		set->looked = true;
-		absent(s, w, set, now_ms,
-			set->config && set->config->managed
-				? "there is no such table or set: load what allowsyncctl rules "
-				  "prints"
-				: "there is no such table or set");
+		absent(s, w, set, now_ms, why_missing(w, set));
 	} else if (r < 0) {
 		_cleanup_free_ char *why = xasprintf("cannot be read: %s", strerror(-r));
 		absent(s, w, set, now_ms, why);

@@ -43,6 +43,8 @@ void sync_plan_one(struct plan *p, const struct world_set *set, bool all)
 		plan_whole(p, &in);
 	else
 		plan_dirty(p, &in);
+	if (set->keeps && p->count && p->sets[p->count - 1].set_index == set->index)
+		p->sets[p->count - 1].delete_count = 0;
 }
 
 void sync_plan(const struct world *w, struct plan *ret)

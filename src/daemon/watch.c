@@ -3,18 +3,13 @@
 #include "daemon/watch.h"
 
 #include "base/strbuf.h"
+#include "core/ruleset.h"
 #include "daemon/sync_private.h"
 #include "edge/nft_monitor.h"
 
+#include <linux/netfilter.h>
 #include <string.h>
 #include <syslog.h>
-
-enum {
-	UNDONE_MAX = 20, /* repairs in the window that are made at once */
-	UNDONE_WINDOW_MS = 10000,
-	PAUSE_FIRST_MS = 1000,
-	PAUSE_MAX_MS = 32000,
-};
 
 static bool is_about(const struct world_set *set, const struct nft_notice *n)
 {
@@ -146,8 +141,9 @@ static char *who(const struct nft_notice *n)
 	return strbuf_take(&b);
 }
 
-/* One entry a transaction, whatever it did to how many sets. */
-static void tell(const struct sync *s, const struct world *w, const struct nft_notice *n)
+/* One entry a transaction, whatever it did to how many sets, and to the rules of our own table. */
+static void tell(
+	const struct sync *s, const struct world *w, const struct nft_notice *n, bool rules)
 {
 	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
 	_cleanup_free_ char *by = who(n);
@@ -164,18 +160,24 @@ static void tell(const struct sync *s, const struct world *w, const struct nft_n
 		first = first ? first : w->sets[i].text;
 		sets++;
 	}
-	if (!sets)
+	if (!sets && !rules)
 		return;
 	strbuf_appendf(&b, "%s ", by);
 	if (replaced)
 		strbuf_append(&b, "made, removed or replaced set ");
-	else
+	else if (sets)
 		strbuf_appendf(&b, "removed %zu element%s of ours from set ", undone,
 			undone == 1 ? "" : "s");
-	strbuf_append(&b, first);
+	strbuf_append(&b, sets ? first : "");
 	if (sets > 1)
 		strbuf_appendf(&b, " and %zu more", sets - 1);
-	strbuf_append(&b, replaced ? "; filling what is there" : "; putting them back");
+	if (rules)
+		strbuf_appendf(&b, "%schanged the rules of table inet " RULESET_TABLE,
+			sets ? ", and " : "");
+	if (sets)
+		strbuf_append(&b, replaced ? "; filling what is there" : "; putting them back");
+	if (rules)
+		strbuf_append(&b, sets ? " and loading the rules again" : "; loading them again");
 	s->emit(s->userdata, &(struct event){
 				     .kind = EVENT_RULESET_CHANGED,
 				     .priority = LOG_NOTICE,
@@ -187,29 +189,29 @@ static void tell(const struct sync *s, const struct world *w, const struct nft_n
 			     });
 }
 
-/* Whoever undoes every repair is not to be raced: each one waits twice as long as the one before.
- * True: it begins. */
+/* True: from now on repairs wait. */
 static bool hold_back(struct world_set *set, uint64_t now_ms)
 {
-	struct undoing *u = &set->undoing;
-	bool begins = !u->pause_ms;
+	return (set->touched.undone || set->touched.replaced) &&
+	       undoing_note(&set->undoing, &set->hold_ms, now_ms);
+}
 
-	if (!set->touched.undone && !set->touched.replaced)
-		return false;
-	if (u->pause_ms && set->hold_ms > now_ms)
-		return false; /* not after a repair of ours */
-	if (now_ms - u->since_ms > UNDONE_WINDOW_MS) {
-		u->since_ms = now_ms;
-		u->count = 0;
-	}
-	if (++u->count <= UNDONE_MAX && begins)
-		return false;
-	u->pause_ms = begins ? PAUSE_FIRST_MS : 2 * u->pause_ms;
-	if (u->pause_ms > PAUSE_MAX_MS)
-		u->pause_ms = PAUSE_MAX_MS;
-	set->hold_ms = now_ms + u->pause_ms;
-	u->quiet_ms = set->hold_ms + u->pause_ms + PAUSE_FIRST_MS;
-	return begins;
+static void tell_rules_hold(const struct sync *s, const struct world *w, const struct nft_notice *n)
+{
+	_cleanup_free_ char *by = who(n);
+	_cleanup_free_ char *m = xasprintf(
+		"%s keeps undoing the rules of table inet " RULESET_TABLE ": they are loaded again "
+		"after a second, then after longer and longer pauses of up to %d s",
+		by, UNDOING_PAUSE_MAX_MS / 1000);
+
+	s->emit(s->userdata, &(struct event){
+				     .kind = EVENT_RULESET_CHANGED,
+				     .priority = LOG_WARNING,
+				     .message = m,
+				     .reason = by,
+				     .generation = n->generation,
+				     .config = w->config->digest,
+			     });
 }
 
 static void tell_hold(const struct sync *s, const struct world *w, struct world_set *set,
@@ -219,7 +221,7 @@ static void tell_hold(const struct sync *s, const struct world *w, struct world_
 	_cleanup_free_ char *m =
 		xasprintf("%s keeps undoing set %s: it is put right after a second, then after "
 			  "longer and longer pauses of up to %d s",
-			by, set->text, PAUSE_MAX_MS / 1000);
+			by, set->text, UNDOING_PAUSE_MAX_MS / 1000);
 	_cleanup_free_ char *why = xasprintf(
 		"%s keeps undoing what is put right in it", *n->process ? n->process : "somebody");
 
@@ -265,30 +267,66 @@ static void catch_up(struct sync *s, struct world *w, uint32_t generation)
 	s->catches_up = s->catches_up && !all;
 }
 
+/* By either number: the kernel tells the first as the first pid namespace has it, and the second is
+ * by custom the process's own, as its own namespace has it. */
+static bool is_own_load(const struct watch *watch, const struct nft_notice *n)
+{
+	return watch->nft_pid && (n->pid == watch->nft_pid || n->portid == watch->nft_pid);
+}
+
+/* True: others changed the rules of our own table. */
+static bool on_rules_transaction(struct watch *watch, const struct sync *s, const struct world *w,
+	const struct nft_notice *n, bool own, uint64_t now_ms)
+{
+	bool undone = watch->rules_touched && !own, rules = undone && watch->minds_rules;
+
+	watch->tables_changed = watch->tables_changed || (watch->table_touched && !own);
+	watch->rules_undone = watch->rules_undone || undone;
+	watch->rules_touched = watch->table_touched = false;
+	if (!rules)
+		return false;
+	if (undoing_note(&watch->rules_undoing, &watch->rules_hold_ms, now_ms))
+		tell_rules_hold(s, w, n);
+	return true;
+}
+
 static void on_generation(struct watch *watch, struct sync *s, struct world *w,
 	const struct nft_notice *n, uint64_t now_ms)
 {
-	bool held = false;
+	bool own = is_own_load(watch, n), held = false;
+	bool rules = on_rules_transaction(watch, s, w, n, own, now_ms);
 
 	sync_take_generation(s, n->generation);
 	catch_up(s, w, n->generation);
-	if (!watch->touched)
+	if (!watch->touched && !rules)
 		return;
 	watch->touched = false;
 	for (size_t i = 0; i < w->set_count; i++) {
 		struct world_set *set = &w->sets[i];
 		end_entries(set, n, now_ms);
-		if (hold_back(set, now_ms))
+		if (!own && hold_back(set, now_ms))
 			tell_hold(s, w, set, n, now_ms);
 		/* Not to be looked at each time either. */
 		if (set->touched.replaced && set->hold_ms > now_ms)
 			set->look_ms = set->hold_ms;
 		held = held || set->hold_ms > now_ms;
 	}
-	if (!held)
-		tell(s, w, n);
+	held = held || watch->rules_hold_ms > now_ms;
+	if (!held && !own)
+		tell(s, w, n, rules);
 	for (size_t i = 0; i < w->set_count; i++)
 		w->sets[i].touched = (struct touched){0};
+}
+
+static void hear_rules(struct watch *watch, const struct nft_notice *n)
+{
+	bool ours = n->nf_family == NFPROTO_INET && str_eq(n->table, RULESET_TABLE);
+
+	if (n->kind == NFT_NOTICE_TABLE)
+		watch->table_touched = true;
+	if (ours && (n->kind == NFT_NOTICE_TABLE ||
+			    (n->kind == NFT_NOTICE_RULE && str_starts(n->chain, RULESET_PREFIX))))
+		watch->rules_touched = true;
 }
 
 void watch_on_notice(struct watch *watch, struct sync *s, struct world *w,
@@ -296,6 +334,7 @@ void watch_on_notice(struct watch *watch, struct sync *s, struct world *w,
 {
 	if (n->kind == NFT_NOTICE_LOST) {
 		sync_look_again(w, now_ms);
+		watch->rules_undone = true;
 		return;
 	}
 	if (n->kind == NFT_NOTICE_GENERATION) {
@@ -304,6 +343,7 @@ void watch_on_notice(struct watch *watch, struct sync *s, struct world *w,
 	}
 	if (n->kind == NFT_NOTICE_RULE || n->kind == NFT_NOTICE_TABLE || n->kind == NFT_NOTICE_SET)
 		watch->rules_changed = true;
+	hear_rules(watch, n);
 	if (n->portid == own_portid || n->kind == NFT_NOTICE_RULE)
 		return;
 	for (size_t i = 0; i < w->set_count; i++) {

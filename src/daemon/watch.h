@@ -10,10 +10,21 @@
 
 struct nft_notice;
 
-/* The transaction whose notices are coming in. */
 struct watch {
-	bool touched;       /* some set of ours, by somebody else */
-	bool rules_changed; /* since the engine last cleared it */
+	/* The transaction whose notices are coming in, by somebody else: */
+	bool touched;       /* some set of ours */
+	bool rules_touched; /* our chains in the managed table, or that itself */
+	bool table_touched; /* some table */
+
+	bool rules_changed; /* any; since the engine last cleared it */
+	/* The rules of the managed table; daemon/rules.c sets the first two, and clears the next.
+	 */
+	bool minds_rules; /* they are to stay as they are: what others do to them is told */
+	uint32_t nft_pid; /* of the child that loads them: what it does is ours; 0: there is none */
+	bool rules_undone;   /* what others did may have been that */
+	bool tables_changed; /* others made or removed one */
+	struct undoing rules_undoing;
+	uint64_t rules_hold_ms; /* they are not loaded again before that */
 };
 
 /* A nft_notice, in the order in which they come. Our own commits are known by `own_portid`. */

@@ -89,6 +89,7 @@ struct world *world_new(struct config *config, uint64_t seed, uint64_t now_ms)
 	w->sets = xcalloc(config->set_count, sizeof(*w->sets));
 	w->set_count = config->set_count;
 	w->vendor_paused = xcalloc(config->vendor_count, sizeof(bool));
+	w->rules_released = xcalloc(config->vendor_count, sizeof(bool));
 	w->loads = xcalloc(config->vendor_count, sizeof(*w->loads));
 	for (size_t i = 0; i < w->set_count; i++) {
 		const struct config_set *c = &config->sets[i];
@@ -201,6 +202,9 @@ void world_carry_over(struct world *w, struct world *old, uint64_t now_ms)
 	struct name *n;
 
 	w->own = old->own;
+	w->rules_awaited = old->rules_awaited;
+	w->mark = old->mark;
+	old->mark.text = NULL;
 	names_carry_over(&w->names, &old->names, now_ms);
 	for (size_t at = 0; (n = names_next(&w->names, &at));) {
 		const struct name *before = names_find(&old->names, n->text);
@@ -312,6 +316,8 @@ struct world *world_free(struct world *w)
 		free_owner(w->owners[i]);
 	free(w->owners);
 	free(w->vendor_paused);
+	free(w->rules_released);
+	free(w->mark.text);
 	free(w->loads);
 	config_free(w->config);
 	free(w);
@@ -359,6 +365,8 @@ bool world_vendor_is_ineffective(const struct world *w, const struct config_vend
 
 	if (has_managed_set(w, v, &stand))
 		return !stand;
+	if (ruleset_marks_any(w->config, v) && w->config->mark.load)
+		return w->rules_awaited;
 	/* All that it has is a rule without a set: only others' sets show whether that is loaded.
 	 */
 	if (ruleset_marks_any(w->config, v) && has_managed_set(w, NULL, &stand))
@@ -374,7 +382,14 @@ const char *world_vendor_lacks(const struct world *w, const struct config_vendor
 {
 	bool stand;
 
-	if (config_has_devices_for(w->config, v->name) && has_managed_set(w, v, &stand))
+	bool for_groups = config_has_devices_for(w->config, v->name);
+
+	if (w->config->mark.load && has_managed_set(w, v, &stand))
+		return for_groups ? "for [devices] only, and its sets in table inet " RULESET_TABLE
+				    " are not there"
+				  : "no [set] takes it, and its sets in table inet " RULESET_TABLE
+				    " are not there";
+	if (for_groups && has_managed_set(w, v, &stand))
 		return "for [devices] only, and the rules of allowsyncctl rules are not loaded";
 	return has_managed_set(w, v, &stand)
 		       ? "no [set] takes it, and the rules of allowsyncctl rules are not loaded"
@@ -401,9 +416,10 @@ char *world_summary(const struct world *w, bool silent)
 	}
 	return xasprintf("%svendors %zu, names %zu (%zu stopped resolving), sets %zu (%zu "
 			 "degraded), elements %zu%s",
-		ineffective                                ? "INEFFECTIVE (see allowsyncctl): "
-		: degraded || failing || limited || silent ? "DEGRADED (see allowsyncctl): "
-							   : "",
+		ineffective || w->mark.ineffective ? "INEFFECTIVE (see allowsyncctl): "
+		: w->rules_awaited || degraded || failing || limited || silent
+			? "DEGRADED (see allowsyncctl): "
+			: "",
 		w->config->vendor_count, w->names.by_text.count, failing, w->config->set_count,
 		degraded, elements, silent ? ", no DNS server answers" : "");
 }

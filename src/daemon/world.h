@@ -9,6 +9,7 @@
 #include "core/names.h"
 #include "core/screen.h"
 #include "core/wanted.h"
+#include "daemon/undoing.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,14 +64,6 @@ struct touched {
 	size_t foreign_count;
 };
 
-/* Somebody undoes what we put right, again and again: repairs wait, longer each time. */
-struct undoing {
-	uint64_t since_ms; /* a window of time, and how often in it */
-	unsigned count;
-	uint64_t pause_ms; /* how long the last wait was; 0: nobody does */
-	uint64_t quiet_ms; /* over when nothing was undone until then */
-};
-
 /* Who put an element there that is not ours. */
 struct stranger {
 	struct element_key key;
@@ -87,6 +80,15 @@ struct set_effect {
 	 * "accepted by" (static text). NULL: there is none. */
 	char *rule;
 	const char *does;
+};
+
+/* What becomes of packets that the managed table marked. */
+struct mark_effect {
+	bool looked;      /* the rest tells of the last look */
+	bool ineffective; /* some chain drops them all the same */
+	bool idle;        /* no chain drops anything */
+	bool told;        /* that it is ineffective */
+	char *text;       /* which chain, and what to do; or which rule accepts them */
 };
 
 struct world_set {
@@ -121,6 +123,12 @@ struct world_set {
 	bool halves_size;  /* its kernel counts the two ends of a range, each for itself */
 	char *costly;      /* what each change costs the kernel, where that is much; else NULL */
 	struct set_effect effect;
+
+	/* A set of the managed table keeps what it no longer should have until the rules that go
+	 * with the new configuration are in force; what is new comes in all the same. */
+	bool keeps;
+	bool kept; /* all of that is in, and so many keys were dirty then */
+	size_t kept_dirty;
 
 	bool full; /* not all that is wanted has room: plan over the whole set */
 	/* Notices up to the generation that the last look showed are older than the copy. */
@@ -168,7 +176,11 @@ struct world {
 	size_t owner_count, owner_capacity;
 	struct world_set *sets;
 	size_t set_count;
-	bool *vendor_paused;       /* beside config->vendors */
+	bool *vendor_paused;           /* beside config->vendors */
+	bool *rules_released;          /* likewise: its rules are taken out of the managed table */
+	const struct strings *outside; /* interfaces with a default route; borrowed */
+	struct mark_effect mark;
+	bool rules_awaited;        /* the daemon is to load the rules, and they are not in force */
 	struct vendor_load *loads; /* likewise */
 	uint64_t load_rounds;
 };
@@ -193,10 +205,9 @@ struct world_set *world_set_find(const struct world *w, const char *text_or_sect
 /* Forgets the last set, which must be one that left the configuration. */
 void world_drop_last_set(struct world *w);
 /* Is the vendor taken by no set at all, or are the rules not loaded that are to mark what it
- * allows?
- */
+ * allows? */
 bool world_vendor_is_ineffective(const struct world *w, const struct config_vendor *v);
-/* Which of the two it is: static text. */
+/* Which of the two it is; valid until the next turn. */
 const char *world_vendor_lacks(const struct world *w, const struct config_vendor *v);
 /* One line for the service manager; the caller frees it. `silent`: no DNS server answers. */
 char *world_summary(const struct world *w, bool silent);

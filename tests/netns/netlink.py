@@ -12,9 +12,12 @@ SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, SO_RCVBUFFORCE = 270, 1, 33
 NFNL_SUBSYS_NFTABLES = 10
 CT_DELETE, NLM_F_REQUEST, NLM_F_ACK = 1 << 8 | 2, 1, 4
 NEWSET, DELSET, NEWSETELEM, DELSETELEM, NEWGEN = 9, 11, 12, 14, 15
+NEWRULE, DELRULE = 6, 8
 
-# One transaction: its number, who made it, and its element changes as (table, set, key bytes).
-Generation = collections.namedtuple("Generation", "number portid program added removed sets other")
+# One transaction: its number, who made it, its element changes as (table, set, key bytes), and its
+# sets and rules as (made, table, set or chain).
+Generation = collections.namedtuple("Generation",
+                                    "number portid program added removed sets other rules")
 
 
 def attributes(data):
@@ -50,7 +53,7 @@ class Monitor:
         self._begin()
 
     def _begin(self):
-        self.added, self.removed, self.sets, self.other = [], [], [], 0
+        self.added, self.removed, self.sets, self.other, self.rules = [], [], [], 0, []
 
     def _message(self, kind, portid, data):
         if kind >> 8 != NFNL_SUBSYS_NFTABLES:
@@ -59,7 +62,7 @@ class Monitor:
         if kind == NEWGEN:
             self.generations.append(Generation(struct.unpack("!I", a[1][0])[0], portid,
                                                text(a[3][0]) if 3 in a else "", self.added,
-                                               self.removed, self.sets, self.other))
+                                               self.removed, self.sets, self.other, self.rules))
             self._begin()
         elif kind in (NEWSETELEM, DELSETELEM):
             where = (text(a[1][0]), text(a[2][0]))
@@ -69,6 +72,8 @@ class Monitor:
             self.sets.append((kind == NEWSET, text(a[1][0]), text(a[2][0])))
         else:
             self.other += 1
+            if kind in (NEWRULE, DELRULE):
+                self.rules.append((kind == NEWRULE, text(a[1][0]), text(a[2][0])))
 
     def read(self, timeout=0.0):
         """Takes in what has come, waiting at most that long for the first of it; all generations

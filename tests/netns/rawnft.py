@@ -7,7 +7,7 @@ import struct
 
 from netlink import NETLINK_NETFILTER, NEWSET, NEWSETELEM, DELSETELEM, attributes
 
-NEWTABLE, GETSETELEM = 0, 13
+NEWTABLE, DELTABLE, GETSETELEM = 0, 2, 13
 BATCH_BEGIN, BATCH_END, NLMSG_ERROR, NLMSG_DONE = 0x10, 0x11, 2, 3
 REQUEST, DUMP, CREATE = 0x1, 0x300, 0x400
 TABLE_OWNER, TABLE_PERSIST = 2, 4
@@ -32,6 +32,10 @@ def nest(kind, *values):
 
 def new_table(name, flags=0):
     return NEWTABLE, CREATE, attribute(1, name) + attribute(2, flags)
+
+
+def delete_table(name):
+    return DELTABLE, 0, attribute(1, name)
 
 
 def new_set(table, name, statement=None):

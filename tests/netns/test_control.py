@@ -152,10 +152,10 @@ def test_exit_statuses_are_those_of_the_manual(acme):
     assert status("status", "x")[0] == 64
     assert status("--json=x")[0] == 64
     assert status("release", "nonsense")[0] == 1
-    daemon.configure(CONFIG + "[vendor digi]\n")
+    daemon.configure(CONFIG + "[vendor digi]\n[mark]\nload = no\n")
     assert status("reload")[0] == 0
     assert status("status")[0] == 2
-    assert status("status")[1].startswith("INEFFECTIVE: no [set] takes digi")
+    assert status("status")[1].startswith("INEFFECTIVE: no [set] takes, and no rule marks, digi")
     daemon.configure(CONFIG + "nonsense\n")
     assert status("reload")[0] == 78
     daemon.configure(resolver() + vendors("acme") + sets("one acme"))

@@ -207,3 +207,17 @@ def test_one_negative_answer_removes_nothing_and_three_confirmed_ones_do(lab):
     assert daemon.events("name-gone")
     lab.dns.set(NAME, "A", ["45.9.9.1"], TTL)
     wait_until(lambda: lab.device.reaches("45.9.9.1"), 10, "back with the first good answer")
+
+
+def test_vendor_alone_needs_one_line_in_a_gateway_that_drops(make_lab):
+    lab = make_lab(ruleset="table inet filter { chain forward { type filter hook forward priority 0; "
+                           "policy drop;\nct state established,related accept\n}\n}\n")
+    lab.dns.edit([(NAME, "A", ["45.9.9.1"], 60), (NAME, "AAAA", ["2a00:1::1"], 60)])
+    daemon = lab.daemon("[resolver]\nserver = 127.0.0.1\n[vendor ixon]\n").start()
+    wait_until(lambda: "drops by policy" in daemon.ctl("status").stdout, 20, "ineffective")
+    assert daemon.ctl("status").returncode == 2 and not lab.device.reaches("45.9.9.1")
+    line = daemon.ctl("rules", "--hook").stdout
+    lab.gateway.nft(f"add rule inet filter forward {line}")
+    wait_until(lambda: daemon.ctl("status").returncode == 0, 20, "healthy")
+    assert lab.device.reaches("45.9.9.1") and lab.device.reaches("2a00:1::1")
+    assert not lab.device.reaches("45.9.9.2")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The rules that mark: what `allowsyncctl rules` prints is what nft loads and what the kernel does."""
+"""The rules that mark, loaded by hand: what `allowsyncctl rules` prints is what nft loads and what the
+kernel does. Where the daemon loads them: test_rules_load.py."""
 import re
 
 import recipes
@@ -11,7 +12,8 @@ ACME = recipes.profile({"endpoint": "web", "name": HOSTS["a"],
                         "address": ["45.1.0.9", "45.7.0.0/24"]},
                        {"endpoint": "pings", "name": HOSTS["b"], "allow": "icmp/echo-request"},
                        {"endpoint": "net", "address": "45.8.0.0/24", "allow": "tcp/80"})
-CONFIG = recipes.resolver() + recipes.vendors("acme")
+BY_HAND = "[mark]\nload = no\n"
+CONFIG = recipes.resolver() + recipes.vendors("acme") + BY_HAND
 EMPTY = "table inet filter { }\n"
 
 
@@ -39,13 +41,13 @@ def test_rules_are_printed_as_nft_loads_them(make_lab):
     assert daemon.ctl("rules").stdout == text
     assert "v_acme4" in text and "v_acme.pings4" in text and "v_acme.net.nets4" in text
     # Of a later configuration the text is another, before anything is loaded.
-    daemon.configure(CONFIG + "[mark]\nvalue = 0x1\n")
+    daemon.configure(CONFIG + "value = 0x1\n")
     assert daemon.ctl("reload").returncode == 0
     assert "meta mark | 0x00000001" in daemon.ctl("rules").stdout
 
 
 def test_hook_is_one_line(make_lab):
-    _, daemon = begin(make_lab, CONFIG + "[mark]\nvalue = 0x2\nmask = 0x6\n")
+    _, daemon = begin(make_lab, CONFIG + "value = 0x2\nmask = 0x6\n")
     r = daemon.ctl("rules", "--hook")
     assert r.returncode == 0
     assert r.stdout == "meta mark & 0x00000006 == 0x00000002 accept\n"
@@ -61,7 +63,8 @@ def test_hook_is_one_line(make_lab):
 
 def test_rules_of_many_vendors_come_whole(make_lab):
     names = [f"v{i}" for i in range(400)]
-    config = recipes.resolver() + "".join(f"[vendor {n}]\nprofile = acme\n" for n in names)
+    config = recipes.resolver() + BY_HAND + "".join(
+        f"[vendor {n}]\nprofile = acme\n" for n in names)
     lab, daemon = begin(make_lab, config)
     text = load(lab, daemon)
     assert len(text) > 64 * 1024 and text.endswith("}\n")
@@ -150,12 +153,15 @@ def test_vendor_is_ineffective_until_its_rules_are_loaded(make_lab):
     load(lab, daemon)
     becomes(lambda: daemon.ctl("status").returncode == 0, "healthy")
     assert ctl_json(daemon, "vendors")[0]["state"] == "ok"
-    assert "accepts the mark is not looked at" in daemon.ctl("status").stdout
+    becomes(lambda: "mark 0x00100000: accepted by inet filter forward handle" in daemon.ctl(
+        "status").stdout, "the mark was looked at")
+    assert "rules      loaded by hand (load = no)" in daemon.ctl("status").stdout
     assert daemon.ctl("why", "45.1.0.1", "tcp/443").returncode == 0
     becomes(lambda: "inet allowsync v_mark handle" in daemon.ctl("sets").stdout, "looked at")
     # Rules that use no set of it are no rules.
     lab.gateway.nft("flush chain inet allowsync v_mark")
     becomes(lambda: daemon.ctl("status").returncode == 2, "no rule uses them")
+    assert not daemon.events("rules-loaded"), "whatever happens, it is the admin's"
 
 
 def test_a_reload_of_everything_is_refilled_without_dns(make_lab):
@@ -193,7 +199,7 @@ def test_vendor_that_a_set_takes_leaves_the_table_and_comes_back(make_lab):
 
 def test_any_destination_is_for_the_way_out_only(make_lab):
     anywhere = recipes.profile({"endpoint": "any", "address": "any", "allow": "tcp/443"})
-    lab, daemon = begin_marking(make_lab, CONFIG + "[mark]\ntowards = wan\n", profile=anywhere)
+    lab, daemon = begin_marking(make_lab, CONFIG + "towards = wan\n", profile=anywhere)
     load(lab, daemon)
     assert lab.device.reaches("45.1.0.9") and lab.device.reaches("2a00:1::9")
     assert not lab.device.reaches("45.1.0.9", 80)

@@ -232,3 +232,24 @@ def test_starts_without_a_network(service):
         assert elements(service) == {"45.9.9.1"}
     finally:
         service.dns.resume()
+
+
+def test_rules_are_loaded_from_within_the_sandbox(service):
+    """And in a pid namespace of its own the daemon knows what its child did."""
+    service.write("etc/allowsyncd/allowsyncd.conf", CONFIG.split("[set")[0])
+    service.run("systemctl", "reload", SERVICE)
+
+    def chain():
+        return service.node.run(["nft", "list", "chain", "inet", "allowsync", "v_mark"],
+                                check=False).stdout
+
+    wait_until(lambda: "@v_ixon4 " in chain(), 15, "the rules are in force")
+    before = chain()
+    service.node.nft("flush chain inet allowsync v_mark")
+    wait_until(lambda: chain() == before, 15, "put back")
+    said = service.entries("-u", SERVICE, "ALLOWSYNC_EVENT=ruleset-changed")
+    assert len([e for e in said if "rules of table inet allowsync" in e["MESSAGE"]]) == 1, said
+    assert not service.entries("-u", SERVICE, "ALLOWSYNC_EVENT=rules-failed")
+    service.write("etc/allowsyncd/allowsyncd.conf", CONFIG)
+    service.run("systemctl", "reload", SERVICE)
+    wait_until(lambda: "v_mark {" not in chain(), 15, "removed")
