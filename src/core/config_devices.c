@@ -330,6 +330,22 @@ static void tell_inbound(
 	}
 }
 
+/* Of a router with one interface, or by mistake. */
+static void tell_overlap(
+	struct config_builder *b, const struct config_devices *d, const struct section *s)
+{
+	const struct strings *towards = d->towards.count ? &d->towards : &b->config->mark.towards;
+
+	for (size_t i = 0; i < d->interfaces.count; i++) {
+		if (strings_has(towards, d->interfaces.items[i]))
+			BUILD_WARNING(b, d->at, s, "interface",
+				"\"%s\" is one towards the outside too: what this router sends "
+				"back "
+				"by it is taken for outward",
+				d->interfaces.items[i]);
+	}
+}
+
 void config_look_at_devices(struct config_builder *b, const struct section *s)
 {
 	const struct config *c = b->config;
@@ -348,4 +364,5 @@ void config_look_at_devices(struct config_builder *b, const struct section *s)
 			"flows that stand when the rules are loaded go on: they are not ended by "
 			"this version");
 	tell_inbound(b, d, s);
+	tell_overlap(b, d, s);
 }

@@ -64,6 +64,14 @@ static void require_fit(const struct config *c)
 			}
 		}
 	}
+	for (size_t i = 0; i < c->devices_count; i++) {
+		const struct config_devices *d = &c->devices[i];
+		REQUIRE(identifier_ok(d->name) && d->vendors.count);
+		REQUIRE(d->interfaces.count || d->address_count || d->macs.count);
+		REQUIRE((d->dns == CONFIG_REACH_ADDRESSES) == (d->dns_server_count != 0));
+		for (size_t k = 0; k < d->vendors.count; k++)
+			REQUIRE(config_vendor_find(c, d->vendors.items[k]));
+	}
 	for (size_t i = 0; i < c->set_count; i++) {
 		const struct config_set *s = &c->sets[i];
 		REQUIRE(s->id.nf_family && s->vendors.count && s->direction);

@@ -18,7 +18,7 @@ import pytest
 import recipes
 from lab import PORTS, SOURCE
 from nflog import Log
-from recipes import becomes, ctl_json, resolve, status
+from recipes import becomes, ctl_json, name_of, resolve, status
 from spaces import Node, dns_query
 
 HOSTS = {n: f"{n}.example.com" for n in ("a", "t")}
@@ -259,6 +259,37 @@ def test_flow_that_stands_outlives_its_address_and_the_change_to_enforce(make_la
     assert flow.recv(64) == b"still here"
     assert outcomes(lab.device, [("tcp", "45.1.0.1", 443)]) == {("tcp", "45.1.0.1", 443): "reset"}
     flow.close()
+
+
+def test_without_a_default_route_the_group_is_cut_off_and_not_let_go(make_lab):
+    lab = make_lab(cache=False, ruleset=PASSES)
+    make_other(lab)
+    defaults = ["via 10.92.0.2", "via fd92::2"]
+    lab.gateway.ip(*(f"route del default {d}" for d in defaults), "route add 45.0.0.0/8 via 10.92.0.2")
+    lab.dns.set(HOSTS["a"], "A", ["45.1.0.1"], 60)
+    daemon = lab.daemon(recipes.resolver() + "[vendor acme]\n" + group("interface = lan\n"
+                                                                       "mode = enforce\n"))
+    daemon.profile("acme", ACME)
+    resolve(daemon.start())
+    text = daemon.ctl("rules").stdout
+    assert 'iifname "lan" oifname != "lan" goto v_group.machines' in text
+    lab.gateway.nft(text)
+    becomes(lambda: status(daemon)["state"] == "healthy", "filled")
+    four = [t for t in MISSES if ":" not in t[1]]
+    assert all_are("echo", lab.device, [ALLOWED[0]]) is True
+    assert outcomes(lab.device, four + INSIDE) == refused(four + INSIDE)
+    # It comes, and goes again: where it was is still the outside.
+    lab.gateway.ip(*(f"route add default {d}" for d in defaults))
+    load(lab, daemon)
+    assert all_are("echo", lab.device, [ALLOWED[0]] + INSIDE) is True
+    assert outcomes(lab.device, MISSES) == refused(MISSES)
+    before = daemon.ctl("rules").stdout
+    lab.gateway.ip(*(f"route del default {d}" for d in defaults), "addr add 46.7.7.1/24 dev lan2")
+    # That has been read when an answer that points there is refused.
+    lab.dns.set(HOSTS["a"], "A", ["46.7.7.9"], 60)
+    becomes(lambda: resolve(daemon, HOSTS["a"]) and "this router's own network" in str(
+        name_of(daemon, HOSTS["a"])), "read")
+    assert daemon.ctl("rules").stdout == before
 
 
 # --- denied

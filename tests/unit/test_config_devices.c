@@ -318,6 +318,18 @@ static void what_is_not_carried_out_is_said(void)
 	CHECK_INT(config->undone_count, 1);
 }
 
+static void interface_on_both_sides_is_told(void)
+{
+	load("[vendor b]\nrole = r\n" D "interface = lan, eth0\ntowards = eth0\n");
+	CHECK(is_said(
+		"allowsyncd.conf:3: warning: [devices d] interface: \"eth0\" is one towards"));
+	CHECK(!is_said("\"lan\""));
+	load("[vendor b]\nrole = r\n" D "interface = eth0\n[mark]\ntowards = eth0\n");
+	CHECK(is_said("interface: \"eth0\" is one towards"));
+	load("[vendor b]\nrole = r\n" D "interface = eth0\ntowards = w\n[mark]\ntowards = eth0\n");
+	CHECK(!is_said("is one towards"));
+}
+
 int main(void)
 {
 	TAP_RUN(group_has_defaults);
@@ -332,6 +344,7 @@ int main(void)
 	TAP_RUN(class_of_a_vendor_is_read_by_name_or_number);
 	TAP_RUN(class_is_for_vendors_of_the_managed_table);
 	TAP_RUN(what_is_not_carried_out_is_said);
+	TAP_RUN(interface_on_both_sides_is_told);
 	forget();
 	lab_free(root);
 	return tap_done();
