@@ -241,9 +241,10 @@ class Daemon:
     # --- what can be seen of it
 
     def ctl(self, *words, check=False):
-        """allowsyncctl against this daemon: a CompletedProcess, output in stdout."""
+        """allowsyncctl against this daemon: a CompletedProcess, output in stdout. Of one that hangs
+        it is waited for three minutes: the other tests are to have their turn."""
         return self.node.run([f"{build_dir(self.plain)}/src/allowsyncctl", "--socket", self.socket]
-                             + list(words), check=check)
+                             + list(words), check=check, timeout=180)
 
     def entries(self, **fields):
         """Its journal entries since its last start."""
