@@ -354,8 +354,9 @@ void config_look_at_devices(struct config_builder *b, const struct section *s)
 	while (!str_eq(c->devices[i].name, s->name))
 		i++;
 	const struct config_devices *d = &c->devices[i];
-	BUILD_WARNING(b, d->at, s, NULL,
-		"confined by what allowsyncctl rules prints, once that is loaded");
+	if (!c->mark.load)
+		BUILD_WARNING(b, d->at, s, NULL,
+			"confined by what allowsyncctl rules prints, once that is loaded");
 	config_undone_add(b, d->at, s,
 		"what is refused is logged to group %u of NFLOG, which this version does not read",
 		d->log_group);

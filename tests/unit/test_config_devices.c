@@ -309,7 +309,9 @@ static void what_is_not_carried_out_is_said(void)
 	CHECK_INT(idle("[devices d] what is refused is logged to group 9 of NFLOG"), 1);
 	CHECK_INT(idle("[vendor b] deny no: an address leaves with its linger"), 1);
 	CHECK_INT(config->undone_count, 2);
-	CHECK(is_said("allowsyncd.conf:4: warning: [devices d] confined by what allowsyncctl rules "
+	CHECK(!is_said("confined by") && !is_said("no [set] takes it"));
+	load("[mark]\nload = no\n[vendor b]\nrole = r\n" D "interface = lan\n");
+	CHECK(is_said("allowsyncd.conf:5: warning: [devices d] confined by what allowsyncctl rules "
 		      "prints, once that is loaded"));
 	CHECK(!is_said("no [set] takes it"));
 	load("[vendor b]\nrole = r\n" D "interface = lan\nmode = enforce\n");
