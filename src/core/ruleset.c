@@ -23,11 +23,21 @@ bool ruleset_lets_in(const struct config_devices *d)
 	return d->address_count || !d->macs.count;
 }
 
-static bool lets_in(const struct config *c, const struct config_vendor *v)
+bool ruleset_has_inbound(const struct config_vendor *v)
+{
+	for (size_t i = 0; i < v->endpoint_count; i++) {
+		const struct config_endpoint *e = &v->endpoints[i];
+		if (!e->denied && (e->endpoint->direction & DIRECTION_IN))
+			return true;
+	}
+	return false;
+}
+
+bool ruleset_comes_in(const struct config *c, const struct config_vendor *v)
 {
 	for (size_t i = 0; i < c->devices_count; i++) {
 		if (strings_has(&c->devices[i].vendors, v->name) && ruleset_lets_in(&c->devices[i]))
-			return true;
+			return ruleset_has_inbound(v);
 	}
 	return false;
 }
@@ -128,7 +138,7 @@ struct ruleset ruleset_of(const struct config *c)
 		if (!config_has_devices_for(c, v->name))
 			continue;
 		for (size_t k = 0; k < v->endpoint_count; k++) {
-			if (lets_in(c, v))
+			if (ruleset_comes_in(c, v))
 				add_sets(&r, RULESET_IN, v, &v->endpoints[k]);
 			add_sets(&r, RULESET_DENY, v, &v->endpoints[k]);
 		}
@@ -181,8 +191,7 @@ void ruleset_done(struct ruleset *r)
 	*r = (struct ruleset){0};
 }
 
-/* Where only what goes to the outside comes by, "to anybody" is not "from anybody to us" too. */
-static bool knows_outside(const struct config *c, const struct config_vendor *v)
+bool ruleset_knows_outside(const struct config *c, const struct config_vendor *v)
 {
 	return c->mark.towards.count || !ruleset_marks_vendor(c, v);
 }
@@ -192,7 +201,7 @@ bool ruleset_marks_any(const struct config *c, const struct config_vendor *v)
 	for (size_t i = 0; i < v->endpoint_count; i++) {
 		const struct endpoint *e = v->endpoints[i].endpoint;
 		if (e->any && (e->direction & DIRECTION_OUT) && !v->endpoints[i].denied)
-			return ruleset_has_vendor(c, v) && knows_outside(c, v);
+			return ruleset_has_vendor(c, v) && ruleset_knows_outside(c, v);
 	}
 	return false;
 }
@@ -202,7 +211,7 @@ const char *ruleset_leaves_out(
 {
 	if (!(e->endpoint->direction & DIRECTION_OUT))
 		return NULL;
-	if (e->endpoint->any && !knows_outside(c, v))
+	if (e->endpoint->any && !ruleset_knows_outside(c, v))
 		return "any destination needs towards = in [mark], or it would also open the way "
 		       "from outside in";
 	if (e->wildcards.count)

@@ -9,7 +9,7 @@
  *     v_vendor.NAME.out, .in  what the vendor allows, once for all groups
  *
  * What is allowed is marked and leaves v_confine by "accept", which ends no other chain. Rules grow
- * with groups and vendors, not with addresses, nor with the product of both. */
+ * with groups and vendors, not with addresses; only denials stand once more for each group. */
 #include "base/strbuf.h"
 #include "core/ruleset_parts.h"
 
@@ -39,15 +39,6 @@ static bool comes_in(const struct config_endpoint *e)
 	return !e->denied && (e->endpoint->direction & DIRECTION_IN);
 }
 
-static bool vendor_comes_in(const struct config_vendor *v)
-{
-	for (size_t i = 0; i < v->endpoint_count; i++) {
-		if (comes_in(&v->endpoints[i]))
-			return true;
-	}
-	return false;
-}
-
 static void append_rules_of(const struct devices_text *t, const struct config_vendor *v,
 	const struct config_endpoint *e, enum ruleset_way way, const char *then)
 {
@@ -59,15 +50,6 @@ static void append_rules_of(const struct devices_text *t, const struct config_ve
 	}
 	if (e->endpoint->any)
 		ruleset_append_rules(t->b, v, e, NULL, then);
-}
-
-static bool lets_in(const struct config *c, const struct config_vendor *v)
-{
-	for (size_t i = 0; i < c->devices_count; i++) {
-		if (ruleset_lets_in(&c->devices[i]) && strings_has(&c->devices[i].vendors, v->name))
-			return vendor_comes_in(v);
-	}
-	return false;
 }
 
 static void append_vendor(const struct devices_text *t, const struct config_vendor *v)
@@ -82,7 +64,7 @@ static void append_vendor(const struct devices_text *t, const struct config_vend
 	if (!left_out)
 		ruleset_append_vendor(t->b, t->c, v, sets, count, t->allow);
 	strbuf_append(t->b, "\t}\n");
-	if (!lets_in(t->c, v))
+	if (!ruleset_comes_in(t->c, v))
 		return;
 	strbuf_appendf(t->b, "\tchain " VENDOR "%s.in {\n", v->name);
 	for (size_t i = 0; i < v->endpoint_count && !left_out; i++) {
@@ -218,7 +200,7 @@ static void append_outwards(const struct devices_text *t, const struct config_de
 static bool group_comes_in(const struct config *c, const struct config_devices *d)
 {
 	for (size_t i = 0; i < d->vendors.count && ruleset_lets_in(d); i++) {
-		if (vendor_comes_in(config_vendor_find(c, d->vendors.items[i])))
+		if (ruleset_has_inbound(config_vendor_find(c, d->vendors.items[i])))
 			return true;
 	}
 	return false;
@@ -231,7 +213,7 @@ static void append_inwards(const struct devices_text *t, const struct config_dev
 	strbuf_appendf(t->b, "\tchain " GROUP "%s.in {\n", d->name);
 	for (size_t i = 0; i < d->vendors.count; i++) {
 		const struct config_vendor *v = config_vendor_find(t->c, d->vendors.items[i]);
-		if (vendor_comes_in(v))
+		if (ruleset_has_inbound(v))
 			strbuf_appendf(t->b, "\t\tjump " VENDOR "%s.in\n", v->name);
 	}
 	strbuf_append(t->b, "\t}\n");

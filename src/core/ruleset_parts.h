@@ -26,7 +26,14 @@ void ruleset_append_rules(struct strbuf *b, const struct config_vendor *v,
 void ruleset_append_vendor(struct strbuf *b, const struct config *c, const struct config_vendor *v,
 	const struct ruleset_set *sets, size_t count, const char *then);
 
-/* ruleset.c: the vendor's sets outwards; they stand together. Returns how many. */
+/* ruleset.c */
+
+/* Does it have an inbound endpoint; and does any group let that in? */
+bool ruleset_has_inbound(const struct config_vendor *v);
+bool ruleset_comes_in(const struct config *c, const struct config_vendor *v);
+/* Do its rules see only what goes to the outside? Else "to anybody" is "from anybody to us" too. */
+bool ruleset_knows_outside(const struct config *c, const struct config_vendor *v);
+/* The vendor's sets outwards; they stand together. Returns how many. */
 size_t ruleset_outward(
 	const struct ruleset *r, const struct config_vendor *v, const struct ruleset_set **ret);
 

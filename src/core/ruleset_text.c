@@ -279,7 +279,8 @@ static void append_endpoint(struct strbuf *b, const struct config *c, const stru
 	const char *then)
 {
 	const char *left_out = ruleset_leaves_out(c, v, e);
-	bool any = e->endpoint->any && (e->endpoint->direction & DIRECTION_OUT) && !left_out;
+	bool any = e->endpoint->any && (e->endpoint->direction & DIRECTION_OUT) &&
+		   ruleset_knows_outside(c, v);
 
 	if (any || any_takes(sets, count, e))
 		ruleset_describe(b, v, e);

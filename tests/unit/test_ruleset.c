@@ -215,6 +215,20 @@ static void rules_do_not_grow_with_addresses(void)
 	CHECK_STR(lots, few);
 }
 
+static void what_is_left_out_of_an_endpoint_leaves_out_no_more(void)
+{
+	static const char *const configs[] = {"[vendor acme]\n[mark]\ntowards = wan\n",
+		"[vendor acme]\n" GROUP("d") "interface = lan\n"};
+
+	for (size_t i = 0; i < ARRAY_LEN(configs); i++) {
+		begin(configs[i], ENDPOINT "address = any\nname = *.a.example\n");
+		_cleanup_free_ char *text = text_of_root(root);
+		CHECK(text);
+		CHECK_INT(lab_count(text, "not in these rules: acme/e"), 1);
+		CHECK_INT(lab_count(text, "\t\ttcp dport 443 meta mark set"), 1);
+	}
+}
+
 /* Lines that begin so, each with its name, and none twice: nft would take two for one. */
 static bool are_distinct(const char *text, const char *kind)
 {
@@ -545,6 +559,7 @@ int main(int argc, char **argv)
 	free(entries);
 	TAP_RUN(sets_of_the_text_are_the_configurations);
 	TAP_RUN(rules_do_not_grow_with_addresses);
+	TAP_RUN(what_is_left_out_of_an_endpoint_leaves_out_no_more);
 	TAP_RUN(no_two_sets_or_chains_have_one_name);
 	TAP_RUN(rules_of_groups_do_not_grow_with_what_vendors_have);
 	TAP_RUN(a_reload_keeps_elements_and_replaces_rules);
