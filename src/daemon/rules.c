@@ -322,6 +322,8 @@ static void wait_or_swap(struct rules *r, const struct sync *s, struct watch *wa
 		r->again = true;
 		r->due_ms = now_ms + RETRY_FIRST_MS;
 	}
+	if (why && now_ms >= r->names_ms)
+		end_keeping(r, w); /* what is to leave does not wait for ever */
 	if (!why) {
 		swap_rules(r, s, watch, w, now_ms);
 	} else if (r->failures) {
@@ -376,11 +378,22 @@ static void let_go(struct rules *r, const struct watch *watch, struct world *w,
 	end_keeping(r, w);
 }
 
+/* From the first step again; at once, unless somebody does so again and again. */
+static void take_undone(struct rules *r, const struct watch *watch, uint64_t now_ms)
+{
+	r->again = true;
+	r->in_force = false;
+	r->step = RULES_STEP_NONE;
+	if (watch->rules_hold_ms > now_ms && !r->failures) {
+		set_state(r, RULES_WAITING, now_ms);
+		set_why(r, xstrdup("a while, as somebody keeps undoing them"));
+	}
+}
+
 static void take_steps(struct rules *r, const struct sync *s, struct watch *watch, struct world *w,
 	uint64_t now_ms)
 {
 	enum rules_state off = hands_off(w);
-
 	bool undone = watch->rules_undone && r->state != RULES_NONE;
 
 	if (off != RULES_IN_FORCE)
@@ -388,8 +401,8 @@ static void take_steps(struct rules *r, const struct sync *s, struct watch *watc
 	watch->rules_undone = false;
 	if (off != RULES_IN_FORCE)
 		return;
-	r->again = r->again || undone;
-	r->in_force = r->in_force && !undone;
+	if (undone)
+		take_undone(r, watch, now_ms);
 	if (watch->tables_changed && r->failures && r->due_ms > now_ms + RETRY_TABLE_MS)
 		r->due_ms = now_ms + RETRY_TABLE_MS;
 	if (r->tidies && !any_has_left(w)) {
@@ -458,7 +471,8 @@ void rules_on_reload(struct rules *r, struct world *w, uint64_t now_ms)
 	for (size_t i = 0; r->in_force && i < w->set_count; i++) {
 		struct world_set *set = &w->sets[i];
 		/* In a set of ranges what is new may have to take the place of what leaves. */
-		set->keeps = is_in_table(set) && (!set->config || !set->read_kind.interval);
+		bool ranges = set->config && set->config->content == CONFIG_CONTENT_NETS;
+		set->keeps = is_in_table(set) && !ranges;
 	}
 	r->in_force = false;
 }

@@ -266,6 +266,8 @@ def test_whoever_keeps_undoing_them_is_named_and_not_raced(make_lab):
     other = lab.gateway.popen(["sh", "-c", "while nft flush chain inet allowsync v_mark; do :; done"])
     [said] = becomes(lambda: [e for e in daemon.events("ruleset-changed") if e["PRIORITY"] == "4"],
                      "it is said", 60)
+    becomes(lambda: "waiting for a while, as somebody keeps undoing them" in daemon.ctl(
+        "status").stdout, "and shown", 60)
     lab.gateway.end(other)
     assert re.match(r"nft \(pid \d+\) keeps undoing the rules of table inet allowsync", said["MESSAGE"])
     assert len(daemon.events("rules-loaded")) <= 22
