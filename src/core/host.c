@@ -39,6 +39,16 @@ struct host_interface *host_interface_add(struct host *h, const char *name)
 	return i;
 }
 
+void host_unread(struct host *h, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	_cleanup_free_ char *text = xvasprintf(fmt, ap);
+	va_end(ap);
+	strings_add(&h->unread, text);
+}
+
 void host_done(struct host *h)
 {
 	strings_done(&h->dropping);

@@ -61,6 +61,8 @@ struct host_findings {
 struct host_interface *host_interface(const struct host *h, const char *name);
 /* The same, made where it is not there. */
 struct host_interface *host_interface_add(struct host *h, const char *name);
+/* What could not be looked at. */
+_printf_(2, 3) void host_unread(struct host *h, const char *fmt, ...);
 void host_done(struct host *h);
 
 /* Never the same thing twice; `ret` ends with host_findings_done(). */

@@ -3,7 +3,9 @@
 #include "daemon/host_check.h"
 
 #include "core/host.h"
-#include "edge/host_facts.h"
+#include "edge/host_files.h"
+#include "edge/nft_host.h"
+#include "edge/own_net_links.h"
 
 #include <stdio.h>
 
@@ -12,10 +14,12 @@ int host_check(const struct config *c)
 	static const char *const weights[] = {
 		[HOST_NOTE] = "note", [HOST_WARNING] = "warning", [HOST_BROKEN] = "broken"};
 	struct host_findings findings;
-	struct host host;
+	struct host host = {.flows = -1, .flows_max = -1};
 	int status = 0;
 
-	host_facts_read("", &host);
+	host_files_read("", &host);
+	own_net_links_read(&host);
+	nft_host_read(&host);
 	host_judge(&host, c, &findings);
 	for (size_t i = 0; i < findings.count; i++) {
 		const struct host_finding *f = &findings.items[i];

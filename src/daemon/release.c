@@ -9,11 +9,11 @@
 #include "core/ruleset.h"
 #include "core/saved_text.h"
 #include "daemon/saved.h"
-#include "edge/host_facts.h"
 #include "edge/loop.h"
 #include "edge/nft_conn.h"
 #include "edge/nft_standing.h"
 #include "edge/nft_text.h"
+#include "edge/own_net_links.h"
 #include "edge/state_files.h"
 
 #include <stdio.h>
@@ -144,7 +144,7 @@ static void find_outside(struct strings *ret)
 {
 	struct host host = {0};
 
-	host_facts_read_links(&host);
+	own_net_links_read(&host);
 	for (size_t i = 0; i < host.interface_count; i++) {
 		const struct host_interface *n = &host.interfaces[i];
 		if (n->default_route[FAMILY_V4] || n->default_route[FAMILY_V6])

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`check --host`: what on a gateway breaks which vendor. Flowtables, and what else this kernel may not
-have, are read from recorded messages in tests/unit/test_host_facts.c, and not here."""
+have, are read from recorded messages in tests/unit/test_host_read.c, and not here."""
 import recipes
 from lab import build_dir
 

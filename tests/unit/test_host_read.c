@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* edge/host_facts and host_msg: what is read of a gateway. Files are recorded ones, as are messages
- * of what this kernel may not have (flowtables); the rest is real, in a network namespace. */
-#include "edge/host_facts.h"
+/* What is read of a gateway, by edge/host_files, own_net_links and nft_host. Files are recorded
+ * ones, as are messages of what this kernel may not have (flowtables); the rest is real, in a
+ * network namespace. */
+#include "edge/host_files.h"
 
 #include "../config/config_lab.h"
 #include "core/host.h"
-#include "edge/host_msg.h"
+#include "edge/nft_host.h"
+#include "edge/nft_host_msg.h"
 #include "edge/nft_msg.h"
+#include "edge/own_net_links.h"
 
 #include "nft_lab.h"
 
@@ -48,7 +51,7 @@ static void files_of_a_busy_gateway_are_read(void)
 	lab_write(root, "/proc/net/ip_tables_names", "nat\nfilter\n");
 	lab_write(root, "/proc/net/ip6_tables_names", "");
 	lab_write(root, "/sys/module/nf_nat_sip/refcnt", "0\n");
-	host_facts_read_files(root, &host);
+	host_files_read(root, &host);
 	lab_free(root);
 	CHECK(host.forwards[FAMILY_V4] && !host.forwards[FAMILY_V6]);
 	CHECK(host.bridge_calls && host.helpers_assigned);
@@ -72,7 +75,7 @@ static void files_that_are_missing_or_nonsense_are_not_known(void)
 	lab_write(root, "/proc/sys/net/netfilter/nf_conntrack_udp_timeout_stream",
 		"99999999999999999999\n");
 	lab_write(root, "/proc/sys/net/netfilter/nf_conntrack_max", "");
-	host_facts_read_files(root, &host);
+	host_files_read(root, &host);
 	lab_free(root);
 	CHECK(!host.forwards[FAMILY_V4] && !host.bridge_calls && !host.helpers_assigned);
 	CHECK_INT(host.timeouts.udp_s, -1);
@@ -118,8 +121,8 @@ static void flowtable_is_named_and_its_name_escaped(void)
 {
 	begin();
 	size_t len = flowtable();
-	take(len, host_msg_take_flowtable);
-	take(len, host_msg_take_flowtable);
+	take(len, nft_host_msg_take_flowtable);
+	take(len, nft_host_msg_take_flowtable);
 	CHECK_STR(all(&host.flowtables), "inet filter fa\\027st");
 }
 
@@ -139,9 +142,9 @@ static size_t helper(const char *kind)
 static void helper_of_sip_is_named_and_no_other(void)
 {
 	begin();
-	take(helper("ftp"), host_msg_take_object);
+	take(helper("ftp"), nft_host_msg_take_object);
 	CHECK_INT(host.helpers.count, 0);
-	take(helper("sip"), host_msg_take_object);
+	take(helper("sip"), nft_host_msg_take_object);
 	CHECK_STR(all(&host.helpers), "ip phones h");
 }
 
@@ -149,8 +152,9 @@ static void helper_of_sip_is_named_and_no_other(void)
  * is not there (which the sanitizers see). */
 static void damaged_messages_are_passed_over(void)
 {
-	static void (*const fns[])(const struct nft_msg *m, struct host *h) = {host_msg_take_chain,
-		host_msg_take_rule, host_msg_take_flowtable, host_msg_take_object};
+	static void (*const fns[])(const struct nft_msg *m, struct host *h) = {
+		nft_host_msg_take_chain, nft_host_msg_take_rule, nft_host_msg_take_flowtable,
+		nft_host_msg_take_object};
 
 	begin();
 	for (size_t k = 0; k < ARRAY_LEN(fns); k++) {
@@ -189,7 +193,7 @@ static void ruleset_is_read_from_the_kernel(void)
 		      "table inet firewalld {\nchain x {\n}\n}\n"
 		      "table bridge b {\nchain f {\n"
 		      "type filter hook forward priority 0; policy drop;\n}\n}\n"));
-	host_facts_read_rules(&host);
+	nft_host_read(&host);
 	CHECK_STR(all(&host.unread), "");
 	CHECK_STR(all(&host.dropping), "inet filter forward");
 	CHECK_INT(host.untracking.count, 1);
@@ -211,7 +215,7 @@ static void links_routes_and_neighbours_are_read_from_the_kernel(void)
 		     "route add default via 45.9.0.254 dev wan\n"
 		     "neigh add 45.9.0.7 lladdr 00:11:22:33:44:5A dev wan\n"
 		     "neigh add 2a00:1::7 lladdr 00:11:22:33:44:66 dev wan\n"));
-	host_facts_read_links(&host);
+	own_net_links_read(&host);
 	CHECK_STR(all(&host.unread), "");
 	const struct host_interface *wan = host_interface(&host, "wan");
 	CHECK(wan && wan->ethernet);

@@ -10,11 +10,11 @@ struct nft_msg;
 
 /* Requests for everything of a sort, of all families; into NFT_MSG_REQUEST_MAX bytes: return the
  * length. Chains and rules are asked for by edge/nft_rule_msg.h. */
-size_t host_msg_encode_dump_flowtables(void *buf, uint32_t seq);
-size_t host_msg_encode_dump_helpers(void *buf, uint32_t seq);
+size_t nft_host_msg_encode_dump_flowtables(void *buf, uint32_t seq);
+size_t nft_host_msg_encode_dump_helpers(void *buf, uint32_t seq);
 
 /* Each takes a message of that sort into `h`; what lacks what it should hold is passed over. */
-void host_msg_take_chain(const struct nft_msg *m, struct host *h);
-void host_msg_take_rule(const struct nft_msg *m, struct host *h);
-void host_msg_take_flowtable(const struct nft_msg *m, struct host *h);
-void host_msg_take_object(const struct nft_msg *m, struct host *h);
+void nft_host_msg_take_chain(const struct nft_msg *m, struct host *h);
+void nft_host_msg_take_rule(const struct nft_msg *m, struct host *h);
+void nft_host_msg_take_flowtable(const struct nft_msg *m, struct host *h);
+void nft_host_msg_take_object(const struct nft_msg *m, struct host *h);

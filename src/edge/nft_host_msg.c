@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Chains that drop, rules that do not track, flowtables, helpers of SIP; and the managers of
  * rulesets, who are known by the names that they give. */
-#include "edge/host_msg.h"
+#include "edge/nft_host_msg.h"
 
 #include "base/strbuf.h"
 #include "core/host.h"
@@ -31,12 +31,12 @@ static size_t encode_dump(void *buf, unsigned message, uint32_t seq)
 	return h->nlmsg_len;
 }
 
-size_t host_msg_encode_dump_flowtables(void *buf, uint32_t seq)
+size_t nft_host_msg_encode_dump_flowtables(void *buf, uint32_t seq)
 {
 	return encode_dump(buf, NFT_MSG_GETFLOWTABLE, seq);
 }
 
-size_t host_msg_encode_dump_helpers(void *buf, uint32_t seq)
+size_t nft_host_msg_encode_dump_helpers(void *buf, uint32_t seq)
 {
 	return encode_dump(buf, NFT_MSG_GETOBJ, seq);
 }
@@ -88,7 +88,7 @@ static void note_manager(struct host *h, const char *table, const char *chain)
 		strings_add(&h->managers, name);
 }
 
-void host_msg_take_chain(const struct nft_msg *m, struct host *h)
+void nft_host_msg_take_chain(const struct nft_msg *m, struct host *h)
 {
 	const struct nlattr *at[NFTA_CHAIN_POLICY + 1], *hook[NFTA_HOOK_HOOKNUM + 1];
 	uint32_t number, policy;
@@ -121,7 +121,7 @@ static bool takes_out_of_tracking(struct nft_attrs expressions)
 	return false;
 }
 
-void host_msg_take_rule(const struct nft_msg *m, struct host *h)
+void nft_host_msg_take_rule(const struct nft_msg *m, struct host *h)
 {
 	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
 	struct nft_rule r;
@@ -134,7 +134,7 @@ void host_msg_take_rule(const struct nft_msg *m, struct host *h)
 	strings_add(&h->untracking, strbuf_text(&b));
 }
 
-void host_msg_take_flowtable(const struct nft_msg *m, struct host *h)
+void nft_host_msg_take_flowtable(const struct nft_msg *m, struct host *h)
 {
 	const struct nlattr *at[NFTA_FLOWTABLE_NAME + 1];
 
@@ -147,7 +147,7 @@ void host_msg_take_flowtable(const struct nft_msg *m, struct host *h)
 		add_name(&h->flowtables, m, table, name);
 }
 
-void host_msg_take_object(const struct nft_msg *m, struct host *h)
+void nft_host_msg_take_object(const struct nft_msg *m, struct host *h)
 {
 	const struct nlattr *at[NFTA_OBJ_MAX + 1], *data[NFTA_CT_HELPER_NAME + 1];
 	uint32_t type;
