@@ -107,6 +107,7 @@ int main(int argc, char **argv)
 	}
 	try_page(argv[1], "allowsyncd.conf.5", false);
 	try_page(argv[1], "allowsyncd-devices.5", false);
+	try_page(argv[1], "allowsyncd-mark.5", false);
 	try_page(argv[1], "allowsyncd-profile.5", true);
 	try_first_configuration(argv[1]);
 	printf("1..%u\n", number);
