@@ -83,6 +83,12 @@ struct ruleset_facts {
  * configuration and facts give the same bytes. The caller frees it. */
 char *ruleset_text(const struct config *c, const struct ruleset_facts *f);
 
+/* The same for a boot, before anything else is there: each set includes the file of its elements
+ * (core/saved_text.h) in that directory, where there is one. NULL: the directory's name cannot
+ * stand in the text. The caller frees it. */
+char *ruleset_text_kept(
+	const struct config *c, const struct ruleset_facts *f, const char *elements_directory);
+
 /* What stands in the table by names that begin with RULESET_PREFIX, and that no rule of another
  * chain refers to. */
 struct ruleset_standing {

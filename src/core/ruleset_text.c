@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "base/strbuf.h"
 #include "core/ruleset_parts.h"
+#include "core/saved_text.h"
 
 #include <netinet/in.h>
 #include <string.h>
@@ -317,7 +318,19 @@ void ruleset_append_vendor(struct strbuf *b, const struct config *c, const struc
 
 /* --- the table --- */
 
-static void append_sets(struct strbuf *b, const struct ruleset *r, const bool *there)
+/* A pattern, as a name that is not there would be an error to nft. */
+static void append_include(struct strbuf *b, const char *directory, char *set_name)
+{
+	const struct set_id id = {nf_family_parse("inet"), (char[]){RULESET_TABLE}, set_name};
+	_cleanup_free_ char *file = saved_text_file_name(&id);
+
+	strbuf_appendf(b, "\t\tinclude \"%s/%.*s[%c]\"\n", directory, (int)strlen(file) - 1, file,
+		file[strlen(file) - 1]);
+}
+
+/* `directory`: of elements to include; NULL: none are. */
+static void append_sets(
+	struct strbuf *b, const struct ruleset *r, const bool *there, const char *directory)
 {
 	for (size_t i = 0; i < r->count; i++) {
 		if (there && there[i])
@@ -330,6 +343,8 @@ static void append_sets(struct strbuf *b, const struct ruleset *r, const bool *t
 			strbuf_append(b, "\t\tflags interval\n");
 		else if (s->way == RULESET_DENY)
 			strbuf_append(b, "\t\tflags timeout\n");
+		if (directory)
+			append_include(b, directory, s->name);
 		strbuf_append(b, "\t}\n");
 	}
 }
@@ -395,17 +410,39 @@ static void append_rules_of_all(struct strbuf *b, const struct config *c, const 
 	ruleset_append_dscp(b, c, r, f);
 }
 
-char *ruleset_text(const struct config *c, const struct ruleset_facts *f)
+static char *whole_text(
+	const struct config *c, const struct ruleset_facts *f, const char *elements_directory)
 {
 	_cleanup_(ruleset_done) struct ruleset r = ruleset_of(c);
 	struct strbuf b = STRBUF_NULL;
 
 	append_head(&b, c);
 	strbuf_append(&b, "table inet " RULESET_TABLE " {\n");
-	append_sets(&b, &r, NULL);
+	append_sets(&b, &r, NULL, elements_directory);
 	append_rules_of_all(&b, c, &r, f);
 	strbuf_append(&b, "}\n");
 	return strbuf_take(&b);
+}
+
+char *ruleset_text(const struct config *c, const struct ruleset_facts *f)
+{
+	return whole_text(c, f, NULL);
+}
+
+/* nft takes patterns and knows no escape. */
+static bool can_include_from(const char *directory)
+{
+	for (const char *at = directory; *at; at++) {
+		if (*at < ' ' || *at > '~' || strchr("\"\\*?[]{}~$", *at))
+			return false;
+	}
+	return directory[0] == '/';
+}
+
+char *ruleset_text_kept(
+	const struct config *c, const struct ruleset_facts *f, const char *elements_directory)
+{
+	return can_include_from(elements_directory) ? whole_text(c, f, elements_directory) : NULL;
 }
 
 /* --- in two steps --- */
@@ -429,7 +466,7 @@ char *ruleset_text_sets(const struct config *c, const bool *there)
 	if (!r.count)
 		return xstrdup("");
 	strbuf_append(&b, "table inet " RULESET_TABLE " {\n");
-	append_sets(&b, &r, there);
+	append_sets(&b, &r, there, NULL);
 	strbuf_append(&b, "}\n");
 	return strbuf_take(&b);
 }

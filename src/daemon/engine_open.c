@@ -103,7 +103,7 @@ static int engine_open(struct engine *e)
 
 	if (r < 0)
 		return r;
-	rules_init(&e->rules, e->loop, NFT_TEXT_PROGRAM, e->started_ms);
+	rules_init(&e->rules, e->loop, NFT_TEXT_PROGRAM, e->options.state, e->started_ms);
 	r = open_nft(e);
 	if (r < 0)
 		return r;

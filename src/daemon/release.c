@@ -8,6 +8,7 @@
 #include "core/planning.h"
 #include "core/ruleset.h"
 #include "core/saved_text.h"
+#include "daemon/rules.h"
 #include "daemon/saved.h"
 #include "edge/loop.h"
 #include "edge/nft_conn.h"
@@ -212,6 +213,8 @@ int release_without_daemon(
 	}
 	nft_conn_free(conn);
 	if (config->mark.load && release_rules(config, target) != EX_OK)
+		status = EX_SOFTWARE;
+	if (!target && state_files_remove(state_directory, RULES_FILE) < 0)
 		status = EX_SOFTWARE;
 	if (target && !found) {
 		fprintf(stderr, "%s: neither a set nor a vendor with a set in the configuration\n",

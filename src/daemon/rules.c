@@ -6,8 +6,11 @@
 #include "core/ruleset.h"
 #include "daemon/refresh.h"
 #include "daemon/rules_private.h"
+#include "daemon/saved.h"
 #include "edge/nft_standing.h"
+#include "edge/state_files.h"
 
+#include <errno.h>
 #include <linux/netfilter.h>
 #include <string.h>
 
@@ -32,9 +35,11 @@ static void on_end(void *userdata, const struct nft_text_end *end)
 	r->ended = true; /* the turn that follows has heard what it did */
 }
 
-void rules_init(struct rules *r, struct loop *l, const char *nft, uint64_t now_ms)
+void rules_init(
+	struct rules *r, struct loop *l, const char *nft, const char *state, uint64_t now_ms)
 {
 	*r = (struct rules){
+		.state_directory = xstrdup(state),
 		.nft = nft_text_new(l, nft, on_end, r),
 		.standing = nft_standing_new(),
 		.since_ms = now_ms,
@@ -47,6 +52,7 @@ void rules_done(struct rules *r)
 {
 	nft_text_free(r->nft);
 	nft_standing_free(r->standing);
+	free(r->state_directory);
 	free(r->why);
 	free(r->loaded);
 	free(r->loading);
@@ -190,6 +196,26 @@ static void load(struct rules *r, const struct sync *s, struct watch *watch, str
 		watch->nft_pid = (uint32_t)nft_text_pid(r->nft);
 }
 
+/* Also where nothing was loaded: the file may be of another time. */
+static void keep(struct rules *r, const struct sync *s, const struct world *w)
+{
+	const struct ruleset_facts facts = facts_of(w);
+	_cleanup_free_ char *elements = saved_directory(r->state_directory);
+	_cleanup_free_ char *text =
+		*r->loaded ? ruleset_text_kept(w->config, &facts, elements) : NULL;
+	int e = state_files_make_directory(r->state_directory);
+
+	if (e == 0)
+		e = text ? state_files_put(r->state_directory, RULES_FILE, text)
+			 : state_files_remove(r->state_directory, RULES_FILE);
+	if (e == 0 && !text && *r->loaded)
+		e = -EINVAL;
+	r->no_file = !text;
+	if (e < 0 && e != r->kept_error)
+		rules_tell_not_kept(s, w, r->state_directory, e);
+	r->kept_error = e;
+}
+
 static void take_force(struct rules *r, const struct sync *s, struct world *w, uint64_t now_ms)
 {
 	bool stood = r->in_force;
@@ -205,6 +231,7 @@ static void take_force(struct rules *r, const struct sync *s, struct world *w, u
 	r->in_force = true;
 	set_state(r, *r->loaded ? RULES_IN_FORCE : RULES_NONE, now_ms);
 	end_keeping(r, w);
+	keep(r, s, w);
 	r->tidies = any_has_left(w);
 	if (!stood || r->deleted)
 		rules_tell_in_force(r, s, w, stood);
@@ -371,6 +398,9 @@ static void let_go(struct rules *r, const struct watch *watch, struct world *w,
 {
 	set_state(r, state, now_ms);
 	set_why(r, NULL);
+	/* What a boot loads is the admin's as well then. */
+	if (state != RULES_PAUSED && !r->no_file)
+		r->no_file = state_files_remove(r->state_directory, RULES_FILE) == 0;
 	r->step = RULES_STEP_NONE;
 	r->again = true; /* once it ends */
 	r->in_force = r->in_force && state == RULES_PAUSED && !watch->rules_undone;

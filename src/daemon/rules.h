@@ -28,6 +28,9 @@ struct rules {
 	uint64_t since_ms;
 	char *why; /* NULL where there is nothing to say */
 
+	char *state_directory;
+	int kept_error; /* told already; 0: all is well */
+	bool no_file;   /* there is none, as there should be */
 	struct nft_text *nft;
 	struct nft_standing *standing;
 	enum rules_step {
@@ -54,8 +57,11 @@ struct rules {
 	char *said;
 };
 
-/* `nft` is the program (edge/nft_text.h), borrowed. */
-void rules_init(struct rules *r, struct loop *l, const char *nft, uint64_t now_ms);
+/* `nft` is the program (edge/nft_text.h), borrowed. What is in force is kept as RULES_FILE in the
+ * directory `state`, which is copied, for a boot before anything else. */
+#define RULES_FILE "rules.nft"
+void rules_init(
+	struct rules *r, struct loop *l, const char *nft, const char *state, uint64_t now_ms);
 void rules_done(struct rules *r);
 /* After the sets' turn: takes the next step, when it is time for it. */
 void rules_turn(

@@ -11,5 +11,8 @@ char *rules_why_no_child(int error);
 /* `stood`: the same rules as before, and only something deleted. */
 void rules_tell_in_force(
 	const struct rules *r, const struct sync *s, const struct world *w, bool stood);
+/* The file for a boot could not be written; -errno. */
+void rules_tell_not_kept(
+	const struct sync *s, const struct world *w, const char *directory, int error);
 /* Once for each `why` in a row. */
 void rules_tell_failed(struct rules *r, const struct sync *s, const struct world *w);

@@ -145,3 +145,20 @@ void rules_tell_failed(struct rules *r, const struct sync *s, const struct world
 		r->why);
 	tell(s, w, EVENT_RULES_FAILED, LOG_ERR, m);
 }
+
+void rules_tell_not_kept(
+	const struct sync *s, const struct world *w, const char *directory, int error)
+{
+	_cleanup_free_ char *m =
+		xasprintf("%s/" RULES_FILE ": %s; the rules are in force all the "
+			  "same, but after a boot they are not until the daemon has "
+			  "started",
+			directory, strerror(-error));
+
+	s->emit(s->userdata, &(struct event){
+				     .kind = EVENT_STATE_FAILED,
+				     .priority = LOG_WARNING,
+				     .message = m,
+				     .config = w->config->digest,
+			     });
+}

@@ -144,6 +144,8 @@ def test_install_puts_a_running_service_on_a_machine():
         assert "installed" in r.stdout
         shown = machine_.show("ActiveState", "UnitFileState")
         assert shown == {"ActiveState": "active", "UnitFileState": "enabled"}
+        early = machine_.show("UnitFileState", unit="allowsyncd-early.service")
+        assert early == {"UnitFileState": "enabled"}
         assert machine_.run("allowsyncctl", "status", check=False).returncode in (0, 1, 2)
         # Again, over a configuration that the admin has changed: kept.
         machine_.write("etc/allowsyncd/allowsyncd.conf", "# mine\n[vendor ixon]\n")

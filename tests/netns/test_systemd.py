@@ -199,10 +199,21 @@ def test_stop_leaves_the_sets(service):
 def test_broken_configuration_at_start_ends_for_good(service):
     service.run("systemctl", "stop", SERVICE)
     service.write("etc/allowsyncd/allowsyncd.conf", CONFIG + "nonsense\n")
+    # Without a copy of one that was accepted.
+    service.run("rm", "-r", "/var/lib/allowsyncd/accepted")
     assert service.run("systemctl", "start", SERVICE, check=False).returncode != 0
     shown = service.show("ActiveState", "ExecMainStatus", "NRestarts")
     assert shown == {"ActiveState": "failed", "ExecMainStatus": "78", "NRestarts": "0"}
     assert elements(service) == {"45.9.9.1"}
+
+
+def test_broken_configuration_at_start_runs_the_one_accepted_last(service):
+    service.run("systemctl", "stop", SERVICE)
+    service.write("etc/allowsyncd/allowsyncd.conf", CONFIG + "nonsense\n")
+    service.dns.set(NAME, "A", ["45.9.9.2"], 2)
+    service.run("systemctl", "start", SERVICE)
+    wait_until(lambda: elements(service) == {"45.9.9.2"}, 15, "followed all the same")
+    assert service.entries("-u", SERVICE, "ALLOWSYNC_EVENT=config-instead")
 
 
 def test_journal_entries_are_native_and_explained(service):
@@ -253,3 +264,35 @@ def test_rules_are_loaded_from_within_the_sandbox(service):
     service.write("etc/allowsyncd/allowsyncd.conf", CONFIG)
     service.run("systemctl", "reload", SERVICE)
     wait_until(lambda: "v_mark {" not in chain(), 15, "removed")
+
+
+def test_rules_stand_again_before_there_is_a_network(service):
+    """As they stood last, by a service that needs neither the daemon nor DNS; nor /var to be written."""
+    early = "allowsyncd-early.service"
+    order = service.show("Before", "Wants", "After", unit=early)
+    assert {"network-pre.target", SERVICE} <= set(order["Before"].split())
+    assert "network-pre.target" in order["Wants"].split()
+    assert "nftables.service" in order["After"].split(), "it empties the ruleset"
+    service.write("etc/allowsyncd/allowsyncd.conf",
+                  CONFIG.split("[set")[0] + "[devices d]\ninterface = lan\ntowards = wan\n"
+                  "vendor = ixon\nmode = enforce\n")
+    service.run("systemctl", "reload", SERVICE)
+
+    def table():
+        return service.node.run(["nft", "list", "table", "inet", "allowsync"], check=False).stdout
+
+    wait_until(lambda: service.run("test", "-s", "/var/lib/allowsyncd/rules.nft",
+                                   check=False).returncode == 0, 15, "the rules are kept")
+    elements_file = "/var/lib/allowsyncd/elements.d/inet-allowsync-v_ixon4.nft"
+    wait_until(lambda: service.run("grep", "-q", "45.9.9.1", elements_file,
+                                   check=False).returncode == 0, 15, "and the elements")
+    service.run("systemctl", "stop", SERVICE)
+    service.node.nft("delete table inet allowsync")
+    service.run("systemctl", "start", early)
+    assert "goto v_group.d" in table() and "45.9.9.1" in table()
+    # And when there is nothing to stand, there is nothing to fail.
+    service.run("systemctl", "stop", early)
+    service.run("rm", "/var/lib/allowsyncd/rules.nft")
+    service.node.nft("delete table inet allowsync")
+    service.run("systemctl", "start", early)
+    assert "chain" not in table() and service.show("ActiveState", unit=early)["ActiveState"] == "inactive"
