@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 
 import pytest
 import recipes
@@ -226,6 +227,29 @@ def test_address_that_moves_to_another_set_is_never_in_none(make_lab):
     [swap] = [g.number for g in swaps(monitor.generations)]
     assert where["in", "v_beta.web4"] < swap < where["out", "v_beta4"]
     assert lab.device.reaches("45.1.0.3") and lab.device.reaches("45.6.0.1")
+
+
+def test_new_flows_pass_all_the_while_that_rules_are_swapped(make_lab):
+    lab, daemon = begin(make_lab, CONFIG + recipes.vendors("beta"))
+    becomes(lambda: lab.device.reaches("45.1.0.3"), "it passes")
+    over, probes = threading.Event(), []
+
+    def probe():
+        while not over.is_set():
+            probes.append(lab.device.reaches("45.1.0.3") and lab.device.reaches("45.1.0.1"))
+
+    prober = threading.Thread(target=probe)
+    prober.start()
+    for i in range(10):
+        allow = "tcp/443-500" if i % 2 == 0 else "tcp/443"
+        daemon.profile("beta", recipes.profile({"endpoint": "web", "name": HOSTS["c"], "allow": allow}))
+        daemon.ctl("reload", check=True)
+        becomes(lambda i=i: len(daemon.events("rules-loaded")) >= i + 2 and in_force(daemon), "loaded")
+        before = len(probes)
+        becomes(lambda before=before: len(probes) > before + 2, "and probed")
+    over.set()
+    prober.join()
+    assert all(probes), f"{probes.count(False)} of {len(probes)} were dropped"
 
 
 def test_release_takes_the_rules_out_and_resume_brings_them_back(make_lab):
