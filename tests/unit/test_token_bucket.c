@@ -82,6 +82,19 @@ static void test_a_clock_that_stands_brings_nothing(void)
 	CHECK_INT(take_all(4000), 0);
 }
 
+static void test_so_many_a_minute_after_a_burst(void)
+{
+	token_bucket_init_minute(&b, 2, 20, 5000);
+	CHECK_INT(take_all(5000), 20);
+	CHECK_INT(token_bucket_wait_ms(&b, 5000), 30000);
+	CHECK_INT(take_all(34999), 0);
+	CHECK_INT(take_all(35000), 1);
+	CHECK_INT(take_all(95000), 2);
+	CHECK_INT(take_all(95000 + (UINT64_C(1) << 61)), 20);
+	token_bucket_init_minute(&b, 2, 0, 5000);
+	CHECK_INT(take_all(5000), 1);
+}
+
 int main(void)
 {
 	TAP_RUN(test_without_a_rate_there_is_no_limit);
@@ -89,5 +102,6 @@ int main(void)
 	TAP_RUN(test_a_pause_gives_a_tenth_of_a_second_at_once);
 	TAP_RUN(test_the_wait_ends_when_there_is_one);
 	TAP_RUN(test_a_clock_that_stands_brings_nothing);
+	TAP_RUN(test_so_many_a_minute_after_a_burst);
 	return tap_done();
 }
