@@ -52,6 +52,10 @@ enum event_kind {
 	EVENT_CONTROL_FAILED,   /* the control socket cannot be had */
 	EVENT_PAUSED,           /* or resumed, by an admin */
 	EVENT_STATE_FAILED,     /* the files in the state directory cannot be kept */
+	EVENT_REFUSED,          /* a packet of a device group, the first of its like */
+	EVENT_REFUSED_SUM,      /* the others of an hour */
+	EVENT_LOG_FAILED,       /* what is refused cannot be read */
+	EVENT_LOG_RECOVERED,
 	EVENT_KIND_COUNT,
 };
 
@@ -71,8 +75,12 @@ struct event {
 	const char *reason;
 	const char *result;  /* an outcome: "timeout", "nxdomain", ... */
 	uint32_t generation; /* of nf_tables, after the commit; 0: unknown */
-	const char *config;  /* digest in force */
-	const char *file;    /* configuration place */
+	/* Of refused packets: the group, whose they were, where they were to go, and how many. */
+	const char *devices, *device, *mac;
+	const char *destination, *service;
+	uint64_t count;
+	const char *config; /* digest in force */
+	const char *file;   /* configuration place */
 	unsigned line;
 };
 

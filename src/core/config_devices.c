@@ -357,9 +357,6 @@ void config_look_at_devices(struct config_builder *b, const struct section *s)
 	if (!c->mark.load)
 		BUILD_WARNING(b, d->at, s, NULL,
 			"confined by what allowsyncctl rules prints, once that is loaded");
-	config_undone_add(b, d->at, s,
-		"what is refused is logged to group %u of NFLOG, which this version does not read",
-		d->log_group);
 	if (d->enforce && !d->keep_flows)
 		config_undone_add(b, d->at, s,
 			"flows that stand when the rules are loaded go on: they are not ended by "

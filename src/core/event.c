@@ -51,6 +51,10 @@ static const struct {
 	[EVENT_CONTROL_FAILED] = {"control-failed", "9a8ff21537934a7693d0791be6a73e8c"},
 	[EVENT_PAUSED] = {"paused", "80a1779465694880be148be3832f1415"},
 	[EVENT_STATE_FAILED] = {"state-failed", "9a4cfc32fceb44fbb79529d491ffd211"},
+	[EVENT_REFUSED] = {"refused", "35921a72bad942db8caa8af8f3bd3dc6"},
+	[EVENT_REFUSED_SUM] = {"refused-sum", "72b781d26b6747dba911d51fd9989f46"},
+	[EVENT_LOG_FAILED] = {"log-failed", "17917f407d7844a29f0bbae2e1aa4837"},
+	[EVENT_LOG_RECOVERED] = {"log-recovered", "1bf919c78be44679b44ee42581bebe46"},
 };
 
 const char *event_kind_name(enum event_kind k)

@@ -101,6 +101,8 @@ static const struct meaning meanings[] = {
 		"the daemon is of another version and does not know", "method"},
 	{INTERFACE "NoSuchName", CTL_NO, "no set takes such a name", "name"},
 	{INTERFACE "NoSuchTarget", CTL_NO, "neither a set nor a vendor", "target"},
+	{INTERFACE "NoSuchDevice", CTL_NO, "neither an address, a MAC address nor a device group",
+		"device"},
 	{INTERFACE "KernelFailed", EX_OSERR, "the kernel refused", "message"},
 	{INTERFACE "TooManyClients", EX_TEMPFAIL, "turned away", "reason"},
 	{INTERFACE "TooBusy", EX_TEMPFAIL, "asked for by many at once; try again in a second",
@@ -177,14 +179,17 @@ int client_call(struct ctl *c, const char *method, struct json_t *parameters, in
 	return r ? r : client_receive(c, timeout_ms, ret, &continues);
 }
 
-int client_list(
-	struct ctl *c, const char *method, const char *key, client_item_fn fn, void *userdata)
+int client_list(struct ctl *c, const char *method, struct json_t *parameters, const char *key,
+	client_item_fn fn, void *userdata)
 {
 	bool continues = true;
 	int r = client_open(c);
 
-	if (!r)
-		r = client_send(c, method, NULL, true);
+	if (r) {
+		json_decref(parameters);
+		return r;
+	}
+	r = client_send(c, method, parameters, true);
 	while (!r && continues) {
 		json_t *reply;
 		r = client_receive(c, CTL_REPLY_MS, &reply, &continues);

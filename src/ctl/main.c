@@ -26,6 +26,8 @@ static const struct verb verbs[] = {
 	{"sets", "", "every set that is kept true", 0, 0, verb_sets},
 	{"why", "[SOURCE] ADDRESS|NAME [PROTO/PORT]", "why it is in a set, or when and why it left",
 		1, 3, verb_why},
+	{"refused", "[DEVICE|GROUP]", "what devices of a group were refused, or would be", 0, 1,
+		verb_refused},
 	{"diff", "", "what would change now, in nft's syntax", 0, 0, verb_diff},
 	{"rules", "[--hook]", "rules that mark what vendors allow; --hook: what accepts it", 0, 0,
 		verb_rules},

@@ -11,6 +11,7 @@ int verb_names(struct ctl *c, int argc, char **argv);
 int verb_show(struct ctl *c, int argc, char **argv);
 int verb_sets(struct ctl *c, int argc, char **argv);
 int verb_why(struct ctl *c, int argc, char **argv);
+int verb_refused(struct ctl *c, int argc, char **argv);
 int verb_rules(struct ctl *c, int argc, char **argv);
 int verb_diff(struct ctl *c, int argc, char **argv);
 int verb_resolve(struct ctl *c, int argc, char **argv);

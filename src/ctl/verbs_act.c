@@ -43,7 +43,7 @@ static void on_piece(void *userdata, const struct json_t *piece)
 int verb_diff(struct ctl *c, int argc, char **argv)
 {
 	struct differing d = {.ctl = c};
-	int r = client_list(c, "Diff", NULL, on_piece, &d);
+	int r = client_list(c, "Diff", NULL, NULL, on_piece, &d);
 
 	/* A status below 3 is taken: it speaks of the difference. */
 	if (r)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Verbs that look: status, vendors, names, show, sets, rules, why. */
+/* Verbs that look: status, vendors, names, show, sets, refused, rules, why. */
 #include "ctl/verbs.h"
 #include "ctl/views.h"
 
@@ -54,11 +54,11 @@ static void collect(void *userdata, const struct json_t *item)
 		json_array_append(to->items, (json_t *)(uintptr_t)item);
 }
 
-static int list(struct ctl *c, const char *method, const char *key,
+static int list(struct ctl *c, const char *method, json_t *parameters, const char *key,
 	void (*view)(struct printer *p, const struct json_t *list))
 {
 	struct collecting to = {c, json_array()};
-	int r = client_list(c, method, key, collect, &to);
+	int r = client_list(c, method, parameters, key, collect, &to);
 
 	if (!r && c->json == JSON_MODE_OFF) {
 		view(&c->printer, to.items);
@@ -70,17 +70,23 @@ static int list(struct ctl *c, const char *method, const char *key,
 
 int verb_vendors(struct ctl *c, int argc, char **argv)
 {
-	return list(c, "ListVendors", "vendor", view_vendors);
+	return list(c, "ListVendors", NULL, "vendor", view_vendors);
 }
 
 int verb_names(struct ctl *c, int argc, char **argv)
 {
-	return list(c, "ListNames", "name", view_names);
+	return list(c, "ListNames", NULL, "name", view_names);
 }
 
 int verb_sets(struct ctl *c, int argc, char **argv)
 {
-	return list(c, "ListSets", "set", view_sets);
+	return list(c, "ListSets", NULL, "set", view_sets);
+}
+
+int verb_refused(struct ctl *c, int argc, char **argv)
+{
+	return list(c, "Refused", argc ? client_parameter("device", argv[0]) : NULL, "refusal",
+		view_refused);
 }
 
 int verb_show(struct ctl *c, int argc, char **argv)
@@ -116,7 +122,7 @@ static void on_rules(void *userdata, const struct json_t *piece)
 
 int verb_rules(struct ctl *c, int argc, char **argv)
 {
-	return client_list(c, "Rules", NULL, on_rules, c);
+	return client_list(c, "Rules", NULL, NULL, on_rules, c);
 }
 
 /* [SOURCE] DESTINATION|NAME [PROTO/PORT] */

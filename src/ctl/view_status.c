@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <string.h>
 
-enum { EFFECTS_SHOWN = 8 };
+enum { EFFECTS_SHOWN = 8, DEVICES_SHOWN = 8 };
 
 static void label(struct printer *p, const char *text)
 {
@@ -247,6 +247,31 @@ static void sets_line(struct printer *p, const json_t *sets)
 	print_raw(p, "\n");
 }
 
+/* A line a device group, as many as fit a glance. */
+static void devices_lines(struct printer *p, const json_t *status)
+{
+	size_t count = field_count(status, "devices");
+
+	for (size_t i = 0; i < count && i < DEVICES_SHOWN; i++) {
+		const json_t *d = field_item(status, "devices", i);
+		_cleanup_free_ char *packets = text_count(field_int(d, "hour"), "packet", "s");
+		label(p, "devices");
+		print_text(p, field_text(d, "name"));
+		print_raw(p, " (");
+		print_text(p, field_text(d, "mode"));
+		if (field_has(d, "trouble"))
+			print_raw(p, "): what is not allowed is not seen\n");
+		else
+			print_raw(p, "): %s not allowed in the last hour\n", packets);
+	}
+	if (count > DEVICES_SHOWN) {
+		_cleanup_free_ char *more =
+			text_count((int64_t)(count - DEVICES_SHOWN), "more group", "s");
+		label(p, "devices");
+		print_raw(p, "and %s: see \"allowsyncctl refused\"\n", more);
+	}
+}
+
 static void degraded_lines(struct printer *p, const json_t *status)
 {
 	size_t count = field_count(status, "degraded");
@@ -336,6 +361,7 @@ void view_status(struct printer *p, const struct json_t *status)
 	config_line(p, field_object(status, "config"));
 	resolver_line(p, field_object(status, "resolver"));
 	sets_line(p, field_object(status, "sets"));
+	devices_lines(p, status);
 	degraded_lines(p, status);
 	for (size_t i = 0; i < field_count(status, "paused"); i++) {
 		label(p, "paused");

@@ -10,6 +10,7 @@ struct json_t;
 void view_status(struct printer *p, const struct json_t *status);
 void view_vendors(struct printer *p, const struct json_t *vendors);
 void view_sets(struct printer *p, const struct json_t *sets);
+void view_refused(struct printer *p, const struct json_t *refusals);
 void view_names(struct printer *p, const struct json_t *names);
 void view_name(struct printer *p, const struct json_t *name);
 /* `what`: as the user wrote it; `reply`: of Why. */

@@ -7,6 +7,7 @@
 #include "daemon/commands_private.h"
 #include "daemon/commands_why.h"
 #include "daemon/engine.h"
+#include "daemon/refusals.h"
 #include "edge/control.h"
 #include "edge/loop.h"
 #include "edge/service.h"
@@ -119,6 +120,49 @@ static void do_why(struct commands *c, struct control_call *call)
 	}
 }
 
+/* Which flows are asked for: of a group, an address, a MAC address, or all. */
+struct refused_filter {
+	const struct refused_group *group;
+	struct addr source;
+	bool by_source, by_mac;
+	uint8_t mac[6];
+};
+
+static bool passes(const struct refused_filter *q, const struct refused_flow *f)
+{
+	const struct refused_packet *p = &f->last;
+
+	return (!q->group || f->group == q->group) &&
+	       (!q->by_source || addr_eq(&p->source, &q->source)) &&
+	       (!q->by_mac || (p->has_mac && memcmp(p->mac, q->mac, sizeof(q->mac)) == 0));
+}
+
+static void do_refused(struct commands *c, struct control_call *call)
+{
+	const char *device = commands_parameter(call, "device");
+	const struct world *w = engine_world(c->engine);
+	struct show_context context = commands_context(c);
+	const struct refused *book = &context.refusals->book;
+	struct refused_filter q = {0};
+
+	if (device) {
+		q.group = refused_group_find(book, device);
+		q.by_source = !q.group && addr_parse(device, &q.source);
+		q.by_mac = !q.group && refused_mac_parse(device, q.mac);
+		if (!q.group && !q.by_source && !q.by_mac) {
+			commands_fail(call, ERROR("NoSuchDevice"), "device", device);
+			return;
+		}
+	}
+	json_t *items = json_array();
+	for (const struct refused_flow *f = NULL; (f = refused_each(book, f));) {
+		if (passes(&q, f))
+			json_array_append_new(
+				items, commands_object("refusal", show_refusal(w, &context, f)));
+	}
+	commands_list(c, call, items);
+}
+
 /* In pieces that end where a line ends: of many vendors it is long. */
 static void do_rules(struct commands *c, struct control_call *call)
 {
@@ -220,6 +264,7 @@ static const struct method methods[] = {
 	{"Why", do_why, false, false, false, {"destination", "source", "service"}},
 	{"Diff", commands_diff, false, true, true, {0}},
 	{"Resolve", commands_resolve, false, true, false, {"name"}},
+	{"Refused", do_refused, false, false, true, {"device"}},
 	{"Rules", do_rules, false, false, true, {0}},
 	{"Monitor", commands_monitor, false, false, true, {0}},
 	{"Reload", do_reload, true, false, false, {0}},

@@ -19,6 +19,7 @@ struct show_context commands_context(const struct commands *c)
 		.history = engine_history(c->engine),
 		.resolver = engine_resolver(c->engine),
 		.rules = engine_rules(c->engine),
+		.refusals = engine_refusals(c->engine),
 		.silent_ms = engine_silent_ms(c->engine),
 		.started_ms = engine_started_ms(c->engine),
 		.commits = engine_commit_count(c->engine),

@@ -491,6 +491,7 @@ struct json_t *show_status(const struct world *w, const struct show_context *c)
 	char *rules = show_rules_degraded(c);
 	if (rules)
 		add_degraded(degraded, c, rules, show_rules_since_ms(c));
+	show_add_unread(degraded, w, c);
 	if (!resolver_server_count(c->resolver))
 		add_degraded(degraded, c, xstrdup("no DNS server is known"), w->loaded_ms);
 	else if (c->silent_ms)
@@ -519,6 +520,8 @@ struct json_t *show_status(const struct world *w, const struct show_context *c)
 	json_object_set_new(json, "config", show_config(w, c));
 	json_object_set_new(json, "resolver", show_resolver(w, c));
 	json_object_set_new(json, "sets", show_sets(w, c));
+	json_object_set_new(json, "devices", show_devices(w, c));
+	json_object_set_new(json, "refused", show_refused(c));
 	json_object_set_new(json, "vendors", vendors);
 	return json;
 }

@@ -9,6 +9,8 @@
 struct event;
 struct json_t;
 struct owner;
+struct refused_flow;
+struct refusals;
 struct resolver;
 struct rules;
 
@@ -24,6 +26,7 @@ struct show_context {
 	const struct history *history;
 	const struct resolver *resolver;
 	const struct rules *rules;
+	const struct refusals *refusals;
 	uint64_t silent_ms; /* since when no server answers; 0: one does */
 	uint64_t started_ms, commits, dumps;
 };
@@ -79,4 +82,14 @@ void show_put_rules(struct json_t *status, const struct world *w, const struct s
 char *show_rules_degraded(const struct show_context *c);
 uint64_t show_rules_since_ms(const struct show_context *c);
 bool show_rules_failed(const struct show_context *c);
+/* An address that left. */
+struct json_t *show_removal(const struct show_context *c, const struct removal *r);
+struct json_t *show_refusal(
+	const struct world *w, const struct show_context *c, const struct refused_flow *f);
+/* A list: how much the device groups were refused of late. */
+struct json_t *show_devices(const struct world *w, const struct show_context *c);
+/* What is gathered of it, and what was lost. */
+struct json_t *show_refused(const struct show_context *c);
+/* Logs that cannot be read, to what is degraded. */
+void show_add_unread(struct json_t *list, const struct world *w, const struct show_context *c);
 struct json_t *show_event(const struct event *e);

@@ -48,6 +48,12 @@ struct json_t *show_event(const struct event *e)
 	show_put_text(json, "reason", e->reason);
 	show_put_text(json, "result", e->result);
 	put_int(json, "generation", e->generation);
+	show_put_text(json, "devices", e->devices);
+	show_put_text(json, "device", e->device);
+	show_put_text(json, "mac", e->mac);
+	show_put_text(json, "destination", e->destination);
+	show_put_text(json, "service", e->service);
+	put_int(json, "count", e->count);
 	show_put_text(json, "config", e->config);
 	show_put_text(json, "file", e->file);
 	put_int(json, "line", e->line);

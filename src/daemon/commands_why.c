@@ -203,6 +203,21 @@ static bool is_there(const struct world *w, const char *set_text, const struct a
 	return live_find_covering(&set->live, &set->kind, &key);
 }
 
+json_t *show_removal(const struct show_context *c, const struct removal *r)
+{
+	json_t *json = json_object();
+
+	show_put_text(json, "set", r->set);
+	show_put_text(json, "element", r->element);
+	show_put_text(json, "vendor", r->vendor);
+	show_put_text(json, "endpoint", r->endpoint);
+	show_put_text(json, "name", r->name);
+	show_put_text(json, "reason", r->reason);
+	show_put_time(json, "left", &c->clock, r->at_ms);
+	show_put_time(json, "missing", &c->clock, r->missing_ms);
+	return json;
+}
+
 static json_t *show_left(
 	const struct world *w, const struct show_context *c, const struct why_question *q)
 {
@@ -216,16 +231,7 @@ static json_t *show_left(
 			continue;
 		if (asked && is_there(w, r->set, a))
 			continue;
-		json_t *json = json_object();
-		show_put_text(json, "set", r->set);
-		show_put_text(json, "element", r->element);
-		show_put_text(json, "vendor", r->vendor);
-		show_put_text(json, "endpoint", r->endpoint);
-		show_put_text(json, "name", r->name);
-		show_put_text(json, "reason", r->reason);
-		show_put_time(json, "left", &c->clock, r->at_ms);
-		show_put_time(json, "missing", &c->clock, r->missing_ms);
-		json_array_append_new(list, json);
+		json_array_append_new(list, show_removal(c, r));
 		if (json_array_size(list) == REMOVALS_MAX)
 			break;
 	}

@@ -201,6 +201,7 @@ void engine_turn(void *userdata)
 		rules_turn(&e->rules, &e->sync, &e->watch, e->world, now_ms);
 	look_at_effect(e, now_ms);
 	summaries_turn(&e->summaries, e->world->config->digest, now_ms);
+	refusals_turn(&e->refusals, e->world, &e->history, now_ms);
 	tell_status(e, now_ms);
 	saved_turn(&e->saved, e->world, now_ms);
 
@@ -218,6 +219,9 @@ void engine_turn(void *userdata)
 		next = saved_next_ms(&e->saved);
 	if (summaries_next_ms(&e->summaries) < next)
 		next = summaries_next_ms(&e->summaries);
+	uint64_t refusals_next = refusals_next_ms(&e->refusals, now_ms);
+	if (refusals_next < next)
+		next = refusals_next;
 	now_ms = loop_now_ms();
 	if (next != UINT64_MAX)
 		loop_timer_arm(e->timer, next > now_ms ? next - now_ms : 0);
@@ -230,6 +234,7 @@ int engine_run(struct engine *e)
 	service_stopping();
 	saved_flush(&e->saved, e->world, loop_now_ms());
 	summaries_flush(&e->summaries, e->world->config->digest, loop_now_ms());
+	refusals_flush(&e->refusals, e->world, &e->history, loop_now_ms());
 	engine_emit(e, &(struct event){
 			       .kind = EVENT_STOPPED,
 			       .priority = LOG_INFO,

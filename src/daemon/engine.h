@@ -14,6 +14,7 @@ struct config;
 struct engine;
 struct history;
 struct loop;
+struct refusals;
 struct resolver;
 struct rules;
 struct strings;
@@ -46,6 +47,7 @@ const struct history *engine_history(const struct engine *e);
 const struct strings *engine_uplinks(const struct engine *e);
 const struct rules *engine_rules(const struct engine *e);
 const struct resolver *engine_resolver(const struct engine *e);
+const struct refusals *engine_refusals(const struct engine *e);
 /* Since when no DNS server answers; 0: one does, or none was asked yet. */
 uint64_t engine_silent_ms(const struct engine *e);
 uint64_t engine_started_ms(const struct engine *e);

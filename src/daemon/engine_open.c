@@ -122,6 +122,8 @@ static int engine_open(struct engine *e)
 	saved_init(&e->saved, e->options.state, engine_emit, e);
 	e->summaries.emit = engine_emit;
 	e->summaries.userdata = e;
+	refusals_init(&e->refusals, e->loop, engine_emit, e);
+	refusals_set_config(&e->refusals, e->world->config, e->started_ms);
 	e->timer = loop_timer_new(e->loop, on_timer, e);
 	e->sigterm = loop_signal_new(e->loop, SIGTERM, on_stop, e);
 	e->sigint = loop_signal_new(e->loop, SIGINT, on_stop, e);
@@ -201,6 +203,7 @@ struct engine *engine_free(struct engine *e)
 	rules_done(&e->rules);
 	own_net_free(e->own_net);
 	free(e->own_ranges);
+	refusals_done(&e->refusals);
 	loop_free(e->loop);
 	nft_conn_free(e->conn);
 	world_free(e->world);

@@ -3,6 +3,7 @@
 /* What the files of the engine share. */
 #include "core/outage.h"
 #include "daemon/engine.h"
+#include "daemon/refusals.h"
 #include "daemon/rules.h"
 #include "daemon/saved.h"
 #include "daemon/summaries.h"
@@ -52,6 +53,7 @@ struct engine {
 	struct waits waits;
 	struct saved saved;
 	struct summaries summaries;
+	struct refusals refusals;
 	struct outage outage;
 	struct question *questions;
 	uint64_t started_ms;

@@ -42,6 +42,11 @@ const struct resolver *engine_resolver(const struct engine *e)
 	return e->resolver;
 }
 
+const struct refusals *engine_refusals(const struct engine *e)
+{
+	return &e->refusals;
+}
+
 uint64_t engine_silent_ms(const struct engine *e)
 {
 	return e->outage.on ? e->outage.since_ms : 0;
@@ -123,6 +128,7 @@ bool engine_reload(struct engine *e, struct diag_list *diags)
 	uint64_t now_ms = loop_now_ms();
 	struct world *old = e->world;
 	summaries_flush(&e->summaries, old->config->digest, now_ms);
+	refusals_flush(&e->refusals, old, &e->history, now_ms);
 	e->world = world_new(config, old->names.random_state, now_ms);
 	e->world->outside = old->outside;
 	world_carry_over(e->world, old, now_ms);
@@ -130,6 +136,7 @@ bool engine_reload(struct engine *e, struct diag_list *diags)
 	rules_on_reload(&e->rules, e->world, now_ms);
 	resolver_carry(resolver, e->resolver);
 	engine_take_resolver(e, resolver);
+	refusals_set_config(&e->refusals, config, now_ms);
 	sync_turn(&e->sync, e->world, now_ms);
 	summaries_flush(&e->summaries, config->digest, now_ms);
 	world_free(old);

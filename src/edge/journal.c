@@ -16,7 +16,7 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
-enum { FIELDS_MAX = 20 };
+enum { FIELDS_MAX = 26 };
 
 struct journal {
 	bool native;
@@ -130,6 +130,13 @@ void journal_send(struct journal *j, const struct event *e)
 		entry_add(&x, "ALLOWSYNC_RESULT", e->result);
 		if (e->generation)
 			entry_add_number(&x, "ALLOWSYNC_GENERATION", e->generation);
+		entry_add(&x, "ALLOWSYNC_DEVICES", e->devices);
+		entry_add(&x, "ALLOWSYNC_DEVICE", e->device);
+		entry_add(&x, "ALLOWSYNC_MAC", e->mac);
+		entry_add(&x, "ALLOWSYNC_DESTINATION", e->destination);
+		entry_add(&x, "ALLOWSYNC_SERVICE", e->service);
+		if (e->count)
+			entry_add_number(&x, "ALLOWSYNC_COUNT", e->count);
 		entry_add(&x, "ALLOWSYNC_CONFIG", e->config);
 		entry_add(&x, "ALLOWSYNC_FILE", e->file);
 		if (e->line)

@@ -44,6 +44,7 @@ static void ids_stay_with_their_kinds(void)
 	CHECK_STR(event_message_id(EVENT_NAME_GONE), "cc88263dc0f54af9b5915ea9d45a4e66");
 	CHECK_STR(event_message_id(EVENT_SET_DEGRADED), "8cd74a56434f44fbbba25cbc643b8ffb");
 	CHECK_STR(event_message_id(EVENT_CONTROL_FAILED), "9a8ff21537934a7693d0791be6a73e8c");
+	CHECK_STR(event_message_id(EVENT_REFUSED), "35921a72bad942db8caa8af8f3bd3dc6");
 	CHECK_STR(event_kind_name(EVENT_CHANGED), "changed");
 	CHECK_STR(event_kind_name(EVENT_SET_ENTRY_REFUSED), "set-entry-refused");
 }

@@ -35,6 +35,7 @@ static const struct {
 	{"rules", view_rules},
 	{"event", view_event},
 	{"resolved", view_resolved},
+	{"refused", view_refused},
 };
 
 static char *read_text(const char *ending)
