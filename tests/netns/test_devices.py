@@ -118,6 +118,13 @@ def configure(lab, daemon, keys, vendor=""):
     load(lab, daemon)
 
 
+def listen(lab, daemon, keys, number, vendor=""):
+    """What the rules that are loaded log to that group: the daemon reads another one from now on."""
+    daemon.configure(recipes.resolver() + "[vendor acme]\n" + vendor + group(keys + "log-group = 99\n"))
+    assert daemon.ctl("reload").returncode == 0
+    return Log(lab.gateway, number)
+
+
 # --- what a device sees
 
 ERRORS = {errno.ECONNREFUSED: "reset", errno.ECONNRESET: "reset", errno.EHOSTUNREACH: "prohibited",
@@ -204,8 +211,8 @@ def test_all_kinds_that_are_named_must_match(make_lab, keys):
 
 
 def test_reported_group_passes_and_is_logged(make_lab):
-    lab, _, other = begin(make_lab, "interface = lan\nlog-group = 9\n", PASSES)
-    log = Log(lab.gateway, 9)
+    lab, daemon, other = begin(make_lab, "interface = lan\nlog-group = 9\n", PASSES)
+    log = listen(lab, daemon, "interface = lan\n", 9)
     assert all_are("echo", lab.device, ALLOWED + MISSES + INSIDE) is True
     assert all_are("echo", other, MISSES) is True
     assert sorted(p.service for p in log.read()) == sorted(MISSES)
@@ -216,8 +223,8 @@ def test_reported_group_passes_and_is_logged(make_lab):
 
 
 def test_log_is_bounded_and_the_count_is_not(make_lab):
-    lab, _, _ = begin(make_lab, "interface = lan\nmode = enforce\n", PASSES)
-    log, count = Log(lab.gateway, 4747), 400
+    lab, daemon, _ = begin(make_lab, "interface = lan\nmode = enforce\n", PASSES)
+    log, count = listen(lab, daemon, "interface = lan\nmode = enforce\n", 4747), 400
 
     def send():
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -297,9 +304,9 @@ def test_without_a_default_route_the_group_is_cut_off_and_not_let_go(make_lab):
 def test_denial_ends_a_flow_that_stands_in_either_mode(make_lab):
     lab, daemon, _ = begin(make_lab, "interface = lan\n", PASSES, vendor="endpoint = tunnel\n")
     tunnel, web = lab.device.connect("45.1.0.8", 18991), lab.device.connect("45.1.0.1", 443)
-    log = Log(lab.gateway, 4747)
     configure(lab, daemon, "interface = lan\n", vendor="deny = tunnel\n")
     becomes(lambda: lab.elements("v_acme.tunnel.deny4", table="allowsync"), "the denial")
+    log = listen(lab, daemon, "interface = lan\n", 4747, vendor="deny = tunnel\n")
     assert "45.1.0.8 . tcp . 18991" not in lab.elements("v_acme4", table="allowsync")
     tunnel.sendall(b"more")
     with pytest.raises(ConnectionResetError):
