@@ -19,8 +19,9 @@ typedef void (*nflog_fn)(void *userdata, uint16_t group, const struct refused_pa
 
 /* Bound to no group yet. Negative: -errno. */
 int nflog_new(struct loop *l, nflog_fn fn, void *userdata, struct nflog **ret);
-/* -EBUSY: another program has the group (the kernel says the same without the capability). -ENOBUFS: what came of it was lost, it may be tried again.
- * Other -errno: as the kernel says. One that is bound already may be bound again. */
+/* -EBUSY: another program has the group (the kernel says the same without the capability).
+ * -ENOBUFS: what came of it was lost, it may be tried again. Other -errno: as the kernel says. One
+ * that is bound already may be bound again. */
 int nflog_bind(struct nflog *n, uint16_t group);
 /* Lets go of it; what is in the kernel's queue of it is lost. */
 void nflog_unbind(struct nflog *n, uint16_t group);

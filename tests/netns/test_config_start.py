@@ -128,11 +128,11 @@ def test_a_configuration_in_pieces(make_lab):
 
 
 def test_check_warns_of_what_is_not_carried_out_and_status_shows_it(make_lab):
-    more = "[devices d]\ninterface = lan\nvendor = acme\n"
+    more = "[devices d]\ninterface = lan\nvendor = acme\nmode = enforce\n"
     lab, daemon = begin(make_lab, CONFIG + more)
     r = check(daemon)
     assert r.returncode == 0 and "1 warning\n" in r.stdout
-    assert "[devices d]" in r.stderr and "logged to group 4747" in r.stderr
+    assert "[devices d]" in r.stderr and "not ended by this version" in r.stderr
     resolve(daemon.start())
     assert len(status(daemon)["undone"]) == 1
     assert "[devices d]" in daemon.ctl("status").stdout
