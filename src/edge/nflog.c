@@ -17,6 +17,9 @@ enum {
 	RECEIVE_SIZE = 64 * 1024,
 	/* Datagrams a round of the loop: a flood must not keep the loop from everything else. */
 	ROUND_MAX = 16,
+	/* And before a request: while the buffer is congested the kernel drops its answer, too,
+	 * until all has been read. */
+	DRAIN_MAX = 4096,
 };
 
 struct nflog {
@@ -98,13 +101,12 @@ static uint32_t next_seq(struct nflog *n)
 	return n->seq;
 }
 
-/* The kernel answers before send() returns; but where nobody has read for long there is no room for
- * the answer. */
+/* The kernel answers before send() returns. */
 static int ask(struct nflog *n, const void *request, size_t len)
 {
 	ssize_t sent;
 
-	read_some(n, ROUND_MAX);
+	read_some(n, DRAIN_MAX);
 	n->awaited = n->seq;
 	do
 		sent = send(n->fd, request, len, 0);

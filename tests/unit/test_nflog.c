@@ -178,6 +178,22 @@ static void test_packets_that_come_before_the_answer_are_not_lost(void)
 	CHECK_INT(await(48), 48);
 }
 
+static void test_a_group_is_had_in_spite_of_a_full_buffer(void)
+{
+	int bytes = 4096;
+
+	begin();
+	CHECK_INT(nflog_bind(nflog, GROUP), 0);
+	CHECK_INT(
+		setsockopt(nflog_fd(nflog), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)), 0);
+	send_to(443, 2000);
+	CHECK_INT(nflog_bind(nflog, OTHER), 0);
+	CHECK(nflog_lost_count(nflog) > 0);
+	size_t before = got_count;
+	send_to(80, 1);
+	CHECK_INT(await(before + 1), before + 1);
+}
+
 static void test_without_the_capability_no_group_is_had(void)
 {
 	fflush(stdout);
@@ -223,6 +239,7 @@ int main(void)
 	TAP_RUN(test_packets_of_other_rules_are_counted_only);
 	TAP_RUN(test_what_comes_too_fast_is_lost_and_counted);
 	TAP_RUN(test_packets_that_come_before_the_answer_are_not_lost);
+	TAP_RUN(test_a_group_is_had_in_spite_of_a_full_buffer);
 	TAP_RUN(test_without_the_capability_no_group_is_had);
 	nflog_free(nflog);
 	loop_timer_free(timer);

@@ -252,8 +252,12 @@ static void test_a_chain_of_headers_ends(void)
 		more[i] = IPPROTO_DSTOPTS;
 	const struct refused_packet *p =
 		read_packet(payload, ipv6(payload, IPPROTO_DSTOPTS, more, sizeof(more)));
-	CHECK(p->has_addresses);
-	CHECK_INT(p->service.kind, SERVICE_PROTOCOL);
+	CHECK_STR(describe(p), "fd91::2 > 2a00:1::8 60");
+	/* Be it that there is an end. */
+	more[8 * 8] = IPPROTO_TCP;
+	memcpy(more + 9 * 8, ports, 8);
+	p = read_packet(payload, ipv6(payload, IPPROTO_DSTOPTS, more, 10 * 8));
+	CHECK_STR(describe(p), "fd91::2 > 2a00:1::8 60");
 }
 
 static void test_what_is_cut_off_is_not_guessed(void)

@@ -172,13 +172,13 @@ static void test_a_sum_counts_devices_and_destinations_and_names_the_most(void)
 	for (int i = 0; i < REFUSED_TOLD_AT_ONCE; i++)
 		take_port((uint16_t)(1000 + i));
 	CHECK_INT(tell(), REFUSED_TOLD_AT_ONCE);
-	/* Three devices to twenty destinations each, ten of them the same; the more the later. */
+	/* Three devices to twenty destinations each, ten of them the same; 1 to 60 packets each. */
 	for (int d = 0; d < 3; d++) {
 		for (int i = 0; i < 20; i++) {
 			snprintf(source, sizeof(source), "10.91.0.%d", 10 + d);
 			snprintf(destination, sizeof(destination), "45.2.%d.%d", i < 10 ? 9 : d, i);
 			struct refused_packet p = packet(source, destination, 80);
-			for (int k = 0; k <= d * 20 + i; k++)
+			for (int k = 0; k <= (d * 20 + i) * 7 % 60; k++)
 				take(&p);
 		}
 	}
@@ -292,7 +292,8 @@ static void test_the_least_recently_seen_leaves_first(void)
 	}
 	CHECK(first && !second);
 	CHECK_INT(refused_each(&r, NULL)->last.service.port_first, 50000);
-	/* What was waiting to be told went with its flow, into the sum; the last one took its place. */
+	/* What was waiting to be told went with its flow, into the sum; the last one took its
+	 * place. */
 	struct refused_sum s;
 	CHECK_INT(tell(), REFUSED_TOLD_AT_ONCE);
 	refused_hurry(&r, now);
