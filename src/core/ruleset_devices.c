@@ -76,7 +76,8 @@ static void append_vendor(const struct devices_text *t, const struct config_vend
 
 /* --- groups: what is refused --- */
 
-/* What it logs is bounded, for each group by itself; what it counts is not. */
+/* What it logs is bounded, for each group by itself; what it counts is not. The prefix is read by
+ * edge/nflog_msg.c. */
 static void append_log(
 	const struct devices_text *t, const struct config_devices *d, const char *what)
 {

@@ -87,7 +87,7 @@ def group(keys, vendor="acme", name="machines"):
     return f"[devices {name}]\nvendor = {vendor}\n{keys}"
 
 
-def begin(make_lab, keys, ruleset=DROPS % OTHERS, vendor="", more=""):
+def begin(make_lab, keys, ruleset=DROPS % OTHERS, vendor="", more="", **kw):
     """A lab with another LAN, and a daemon whose rules are loaded and filled."""
     lab = make_lab(cache=False, ruleset=ruleset)
     other = make_other(lab)
@@ -95,7 +95,7 @@ def begin(make_lab, keys, ruleset=DROPS % OTHERS, vendor="", more=""):
                   (HOSTS["t"], "A", ["45.1.0.8"], 60)])
     if callable(keys):
         keys = keys(lab)
-    daemon = lab.daemon(recipes.resolver() + "[vendor acme]\n" + vendor + group(keys) + more)
+    daemon = lab.daemon(recipes.resolver() + "[vendor acme]\n" + vendor + group(keys) + more, **kw)
     daemon.profile("acme", ACME)
     daemon.profile("none", recipes.profile({"endpoint": "e", "address": "45.99.0.1"}))
     daemon.start()

@@ -92,6 +92,41 @@ def test_each_destination_and_service_is_shown_and_told_once(make_lab, keys, mod
     assert f"machines ({mode}): {len(MISSES) + 3} packets not allowed" in daemon.ctl("status").stdout
 
 
+def test_sum_comes_after_an_hour_by_itself(make_lab):
+    lab, daemon, _ = begin(make_lab, REPORT, PASSES, fake_time=True)
+    outcomes(lab.device, MISSES[:1])
+    becomes(lambda: len(daemon.events("refused")) == 1, "the first is told")
+    for _ in range(3):
+        outcomes(lab.device, MISSES[:1])
+    becomes(lambda: count_of(daemon) == 4, "all are read")
+    daemon.jump(3500)
+    recipes.turn(daemon)
+    assert daemon.events("refused-sum") == []
+    daemon.jump(200)
+    becomes(lambda: len(daemon.events("refused-sum")) == 1, "the sum")
+    (said,) = daemon.events("refused-sum")
+    assert said["ALLOWSYNC_COUNT"] == "3", said
+    (devices,) = status(daemon)["devices"]
+    assert devices["count"] == 4 and devices["hour"] == 0
+    # A day later the device is as good as new.
+    daemon.jump(24 * 3600)
+    becomes(lambda: refused(daemon) == [], "forgotten")
+
+
+def test_groups_are_told_apart(make_lab):
+    lab, daemon, other = begin(make_lab, ENFORCE, PASSES,
+                               more=group("interface = lan2\nlog-group = 9\n", name="phones"))
+    outcomes(lab.device, MISSES[:2])
+    outcomes(other, MISSES[:3])
+    becomes(lambda: len(refused(daemon)) == 5, "all are read")
+    assert {(f["devices"], f["mode"], f["device"][:5]) for f in refused(daemon, "phones")} == {
+        ("phones", "report", "10.93")}
+    assert len(refused(daemon, "phones")) == 3 and len(refused(daemon, "machines")) == 2
+    assert [(d["name"], d["count"]) for d in status(daemon)["devices"]] == [
+        ("machines", 2), ("phones", 3)]
+    assert {e["ALLOWSYNC_DEVICES"] for e in daemon.events("refused")} == {"machines", "phones"}
+
+
 def test_what_came_after_the_first_is_summed_up(make_lab):
     lab, daemon, _ = begin(make_lab, REPORT, PASSES)
     outcomes(lab.device, MISSES[:1])
@@ -185,8 +220,9 @@ def test_group_that_another_program_reads_is_said_and_tried_again(make_lab):
     assert daemon.ctl("reload").returncode == 0
     assert len(daemon.events("log-failed")) == 1
     log.close()
-    becomes(lambda: not status(daemon)["degraded"], "it is had")
-    assert len(daemon.events("log-recovered")) == 1
+    # By itself: nobody asks it meanwhile.
+    becomes(lambda: len(daemon.events("log-recovered")) == 1, "it is had")
+    assert status(daemon)["degraded"] == []
     load(lab, daemon)
     outcomes(lab.device, MISSES)
     becomes(lambda: services(refused(daemon)) == {t: 1 for t in MISSES}, "and read")
