@@ -92,6 +92,17 @@ def test_each_destination_and_service_is_shown_and_told_once(make_lab, keys, mod
     assert f"machines ({mode}): {len(MISSES) + 3} packets not allowed" in daemon.ctl("status").stdout
 
 
+def test_net_admin_is_all_the_power_that_it_takes(make_lab):
+    caps = "-all,+net_admin"
+    lab, daemon, _ = begin(make_lab, REPORT, PASSES, wrapper=[
+        "setpriv", f"--bounding-set={caps}", f"--inh-caps={caps}"])
+    with open(f"/proc/{daemon.process.pid}/status", encoding="ascii") as f:
+        (effective,) = [line.split()[1] for line in f if line.startswith("CapEff:")]
+    assert int(effective, 16) == 1 << 12
+    outcomes(lab.device, MISSES)
+    becomes(lambda: services(refused(daemon)) == {t: 1 for t in MISSES}, "all are read")
+
+
 def test_sum_comes_after_an_hour_by_itself(make_lab):
     lab, daemon, _ = begin(make_lab, REPORT, PASSES, fake_time=True)
     outcomes(lab.device, MISSES[:1])
