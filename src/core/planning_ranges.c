@@ -61,20 +61,17 @@ static void take_released(struct pieces *p, const struct wanted *w, const struct
 
 /* --- walks along the stretch --- */
 
-static bool is_inside(const struct sweep *s, const struct element_key *key)
-{
-	return !s->stretch || range_place(key, s->stretch) == 0;
-}
-
 static const struct range *next(const struct sweep *s, const struct range *at)
 {
-	at = ranges_next(at);
-	return at && is_inside(s, range_key(at)) ? at : NULL;
+	return s->stretch ? ranges_next_over(at, s->stretch) : ranges_next(at);
 }
 
 static void next_piece(struct sweep *s)
 {
-	s->has_piece = wanted_next_piece(s->in->wanted, &s->piece) && is_inside(s, s->piece.key);
+	const struct wanted *w = s->in->wanted;
+
+	s->has_piece = s->stretch ? wanted_next_piece_over(w, s->stretch, &s->piece)
+				  : wanted_next_piece(w, &s->piece);
 }
 
 static const struct range *skip_to(const struct sweep *s, const struct range *at,
@@ -230,8 +227,8 @@ static bool stretch_over_wanted(struct element_key *stretch, struct sweep *s)
 
 	s->has_piece = wanted_piece_over(s->in->wanted, stretch, &s->piece);
 	p = s->piece;
-	for (bool more = s->has_piece; more && range_place(p.key, stretch) == 0;
-		more = wanted_next_piece(s->in->wanted, &p))
+	for (bool more = s->has_piece; more;
+		more = wanted_next_piece_over(s->in->wanted, stretch, &p))
 		range_join(stretch, p.key);
 	return !element_key_eq(&before, stretch);
 }
@@ -242,8 +239,7 @@ static bool stretch_over_live(
 	struct element_key before = *stretch;
 
 	*ret_first = ranges_overlapping(live, stretch);
-	for (const struct range *r = *ret_first; r && range_place(range_key(r), stretch) == 0;
-		r = ranges_next(r))
+	for (const struct range *r = *ret_first; r; r = ranges_next_over(r, stretch))
 		range_join(stretch, range_key(r));
 	return !element_key_eq(&before, stretch);
 }

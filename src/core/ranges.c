@@ -36,6 +36,18 @@ static int compare(const struct range *a, const struct range *b)
 	return element_key_cmp(a->key, b->key);
 }
 
+static bool overlaps(const struct range *r, const struct element_key *span)
+{
+	uint64_t weight;
+
+	/* Of IPv4 it is all in the weight: keys are elsewhere in memory. */
+	if (span->len != sizeof(weight))
+		return range_place(r->key, span) == 0;
+	memcpy(&weight, span->bytes, sizeof(weight));
+	weight = be64toh(weight);
+	return r->weight >> 32 <= (uint32_t)weight && (uint32_t)r->weight >= weight >> 32;
+}
+
 /* The header uses it and, on Linux, does not define it. */
 #define __unused __attribute__((__unused__))
 RB_HEAD(range_tree, range);
@@ -122,6 +134,13 @@ const struct range *ranges_next(const struct range *range)
 	return RB_NEXT(range_tree, NULL, (struct range *)(uintptr_t)range);
 }
 
+const struct range *ranges_next_over(const struct range *range, const struct element_key *span)
+{
+	const struct range *next = ranges_next(range);
+
+	return next && overlaps(next, span) ? next : NULL;
+}
+
 const struct range *ranges_from(const struct ranges *r, const struct element_key *span)
 {
 	struct range_tree t = tree_of(r);
@@ -144,9 +163,9 @@ const struct range *ranges_overlapping(const struct ranges *r, const struct elem
 	set_key(&behind, &last);
 	struct range *next = RB_NFIND(range_tree, &t, &behind);
 	struct range *before = next ? RB_PREV(range_tree, &t, next) : RB_MAX(range_tree, &t);
-	if (before && range_place(before->key, span) == 0)
+	if (before && overlaps(before, span))
 		return before;
-	return next && range_place(next->key, span) == 0 ? next : NULL;
+	return next && overlaps(next, span) ? next : NULL;
 }
 
 const struct element_key *range_key(const struct range *range)

@@ -27,6 +27,8 @@ void ranges_done(struct ranges *r);
 /* By where they begin, shorter ones first; NULL: no more. A range is valid until it is removed. */
 const struct range *ranges_first(const struct ranges *r);
 const struct range *ranges_next(const struct range *range);
+/* The same, if it shares an address with `span`; NULL: it does not. */
+const struct range *ranges_next_over(const struct range *range, const struct element_key *span);
 /* The first one that begins where `span` begins, or later. */
 const struct range *ranges_from(const struct ranges *r, const struct element_key *span);
 /* Of ranges that do not overlap each other: the first one that shares an address with `span`. */

@@ -122,6 +122,14 @@ bool wanted_next_piece(const struct wanted *w, struct wanted_piece *piece)
 	return piece_at(w, ranges_from(&w->order, &start), piece);
 }
 
+bool wanted_next_piece_over(
+	const struct wanted *w, const struct element_key *span, struct wanted_piece *piece)
+{
+	if (piece->alone)
+		return piece_at(w, ranges_next_over(piece->alone, span), piece);
+	return wanted_next_piece(w, piece) && range_place(piece->key, span) == 0;
+}
+
 static struct element_key reach_of(const struct wanted *w, const struct element_key *key)
 {
 	return w->joins ? range_widen(key) : *key;
@@ -148,9 +156,9 @@ static void join(struct wanted *w, const struct element_key *key)
 
 	if (!more || (!at.alone && range_holds(at.key, key)))
 		return;
-	while (more && range_place(at.key, &reach) == 0) {
+	while (more) {
 		piece = at;
-		more = wanted_next_piece(w, &at);
+		more = wanted_next_piece_over(w, &reach, &at);
 		range_join(&whole, piece.key);
 		if (!piece.alone)
 			remove_joined(w, piece.key);
@@ -205,8 +213,8 @@ void wanted_each_in(const struct wanted *w, const struct element_key *span,
 {
 	struct wanted_piece p;
 
-	for (bool more = wanted_piece_over(w, span, &p); more && range_place(p.key, span) == 0;
-		more = wanted_next_piece(w, &p))
+	for (bool more = wanted_piece_over(w, span, &p); more;
+		more = wanted_next_piece_over(w, span, &p))
 		for (const struct range *r = ranges_from(&w->order, p.key);
 			r && range_place(range_key(r), p.key) == 0 &&
 			range_place(range_key(r), span) <= 0;

@@ -85,9 +85,11 @@ size_t wanted_count(const struct wanted *w);
 /* Ranges of addresses: the pieces of their union, in order. False: no (more) piece. */
 bool wanted_first_piece(const struct wanted *w, struct wanted_piece *ret);
 bool wanted_next_piece(const struct wanted *w, struct wanted_piece *piece);
-/* The first one that shares an address with `span`. */
+/* The first one that shares an address with `span`, and the next ones. */
 bool wanted_piece_over(
 	const struct wanted *w, const struct element_key *span, struct wanted_piece *ret);
+bool wanted_next_piece_over(
+	const struct wanted *w, const struct element_key *span, struct wanted_piece *piece);
 /* Ranges of addresses: calls `fn` for each want that overlaps the span. */
 void wanted_each_in(const struct wanted *w, const struct element_key *span,
 	void (*fn)(const struct want *want, void *userdata), void *userdata);
