@@ -52,6 +52,23 @@ struct config_endpoint {
 	struct strings wildcards; /* "*.example.com" */
 	struct profile_address *addresses;
 	size_t address_count, address_capacity;
+	/* Beside `names` and `wildcards`: the entry of the profile that each comes from. */
+	const struct profile_text **names_from, **wildcards_from;
+	size_t names_from_capacity, wildcards_from_capacity;
+};
+
+/* What keeps an endpoint of the profile from being chosen: bits. */
+enum config_lack {
+	CONFIG_LACK_ROLE = 1,     /* none of its roles is chosen */
+	CONFIG_LACK_REGION = 2,   /* none of its regions is */
+	CONFIG_LACK_NAME = 4,     /* default = no, and endpoint = does not name it */
+	CONFIG_LACK_VARIABLE = 8, /* a variable that it needs is not set */
+};
+
+/* What was made of one endpoint of the profile. */
+struct config_choice {
+	unsigned lacks;       /* 0: it is among the vendor's endpoints */
+	struct strings unset; /* the variables that it needs and that are not set */
 };
 
 struct config_vendor {
@@ -67,8 +84,11 @@ struct config_vendor {
 	size_t allow_private_count, allow_private_capacity;
 	/* Wildcards over what many share that its endpoints may have: "*.amazonaws.com". */
 	struct strings allow_shared;
-	struct config_endpoint *endpoints; /* the chosen ones */
+	struct config_endpoint *endpoints; /* the chosen ones, in the profile's order */
 	size_t endpoint_count, endpoint_capacity;
+	struct strings roles, regions; /* as the admin chose them; none: the profile's default */
+	struct strings *values;        /* beside profile->variables; none: not set */
+	struct config_choice *choices; /* beside profile->endpoints */
 };
 
 /* Which static entries of its endpoints a set takes. */
@@ -137,7 +157,10 @@ struct config_devices {
 /* Something the configuration asks for and this version does not carry out. */
 struct config_undone {
 	struct source at;
-	char *text;
+	char *text; /* "[vendor acme] tunnel: inbound, and ..." */
+	/* Whose it is; borrowed. NULL: no one vendor's, or not one endpoint's of it. */
+	const char *vendor;
+	const struct endpoint *endpoint;
 };
 
 /* One of the files that were read, whole. */

@@ -29,6 +29,7 @@ struct profile_texts {
 struct profile_address {
 	struct addr_range range;
 	struct source at;
+	const struct profile_text *from; /* the entry of the profile that it comes from */
 };
 
 struct endpoint {
@@ -49,7 +50,8 @@ struct endpoint {
 	char *replaced_by; /* a name; NULL: not deprecated */
 	char *inferred;    /* why, when the page does not state it; NULL: stated */
 	struct strings notes;
-	struct strings warnings; /* said whenever the endpoint is chosen */
+	struct strings warnings;      /* said whenever the endpoint is chosen */
+	struct profile_texts amended; /* keys that a file behind the first says, and where */
 };
 
 struct profile_variable {
@@ -70,6 +72,7 @@ struct profile {
 	uint32_t revoke_within_s;                      /* 0: not said */
 	uint32_t tcp_timeout_min_s, udp_timeout_min_s; /* 0: not said */
 	struct strings notes;
+	struct profile_texts amended; /* of [profile], likewise */
 	struct profile_variable *variables;
 	size_t variable_count, variable_capacity;
 	struct endpoint *endpoints;

@@ -15,9 +15,8 @@ struct choice {
 	const struct section *s;
 	const struct profile *profile;
 	struct config_vendor *vendor;
-	struct strings roles, regions, endpoints, denied; /* as the admin names them */
-	struct strings *values;                           /* of each variable of the profile */
-	bool *faulty;                                     /* likewise: one of its values is wrong */
+	struct strings endpoints, denied; /* as the admin names them */
+	bool *faulty; /* of each variable of the profile: one of its values is wrong */
 	struct strings expansion_regions; /* what {region} means for the endpoint at hand */
 };
 
@@ -97,8 +96,8 @@ static void take_variable(struct choice *c, size_t index)
 			BUILD_ERROR(c->b, item->at, c->s, v->name, "\"%s\" %s", item->text, why);
 			c->faulty[index] = true;
 		}
-		if (!strings_has(&c->values[index], item->text))
-			strings_add(&c->values[index], item->text);
+		if (!strings_has(&c->vendor->values[index], item->text))
+			strings_add(&c->vendor->values[index], item->text);
 	}
 }
 
@@ -123,7 +122,7 @@ static const struct strings *variable_values(const struct choice *c, const char 
 {
 	for (size_t i = 0; i < c->profile->variable_count; i++) {
 		if (str_eq(c->profile->variables[i].name, name))
-			return &c->values[i];
+			return &c->vendor->values[i];
 	}
 	return NULL;
 }
@@ -135,28 +134,22 @@ static const struct strings *expansion_words(void *userdata, const char *word)
 	return str_eq(word, "region") ? &c->expansion_regions : variable_values(c, word);
 }
 
-enum variables { ALL_SET, UNSET, FAULTY };
-
-/* The worst of the variables in these lines; `ret`: the first without a value. */
-static enum variables look_at_variables(
-	const struct choice *c, const struct profile_texts *lines, char ret[32])
+/* Adds the variables of these lines that are not set. False: one has a wrong value. */
+static bool look_at_variables(
+	const struct choice *c, const struct profile_texts *lines, struct strings *unset)
 {
-	enum variables worst = ALL_SET;
-
 	for (size_t i = 0; i < lines->count; i++) {
 		size_t at = 0;
 		char word[32];
 		while (expand_next_word(lines->items[i].text, &at, word)) {
 			const struct strings *values = variable_values(c, word);
-			if (values && c->faulty[values - c->values])
-				return FAULTY;
-			if (values && !values->count && worst == ALL_SET) {
-				memcpy(ret, word, sizeof(word));
-				worst = UNSET;
-			}
+			if (values && c->faulty[values - c->vendor->values])
+				return false;
+			if (values && !values->count && !strings_has(unset, word))
+				strings_add(unset, word);
 		}
 	}
-	return worst;
+	return true;
 }
 
 static bool share(const struct strings *a, const struct strings *b)
@@ -168,16 +161,25 @@ static bool share(const struct strings *a, const struct strings *b)
 	return false;
 }
 
-static bool is_chosen(const struct choice *c, const struct endpoint *e, bool *ret_explicit)
+/* But for variables. `ret_explicit`: the admin names it, or one of its roles. */
+static unsigned lacks(const struct choice *c, const struct endpoint *e, bool *ret_explicit)
 {
-	const struct strings *roles = c->roles.count ? &c->roles : &c->profile->default_roles;
+	const struct strings *regions = &c->vendor->regions;
+	const struct strings *roles =
+		c->vendor->roles.count ? &c->vendor->roles : &c->profile->default_roles;
 	bool by_name = strings_has(&c->endpoints, e->name) || strings_has(&c->denied, e->name);
+	unsigned lacks = 0;
 
-	*ret_explicit = by_name || share(&e->roles, &c->roles);
+	*ret_explicit = by_name || share(&e->roles, &c->vendor->roles);
 	if (by_name)
-		return true;
-	return e->by_default && (!e->roles.count || !roles->count || share(&e->roles, roles)) &&
-	       (!e->regions.count || !c->regions.count || share(&e->regions, &c->regions));
+		return 0;
+	if (!e->by_default)
+		lacks |= CONFIG_LACK_NAME;
+	if (e->roles.count && roles->count && !share(&e->roles, roles))
+		lacks |= CONFIG_LACK_ROLE;
+	if (e->regions.count && regions->count && !share(&e->regions, regions))
+		lacks |= CONFIG_LACK_REGION;
+	return lacks;
 }
 
 struct filling {
@@ -197,7 +199,7 @@ static void filling_done(struct filling *f)
 	map_done(&f->seen);
 }
 
-static void add_name(struct filling *f, const char *text, struct source at)
+static void add_name(struct filling *f, const char *text, const struct profile_text *from)
 {
 	struct config_endpoint *e = f->endpoint;
 	char name[NAME_TEXT_MAX + 1];
@@ -207,21 +209,29 @@ static void add_name(struct filling *f, const char *text, struct source at)
 
 	if (why) {
 		BUILD_ERROR(f->choice->b, f->choice->s->at, f->choice->s, NULL,
-			"\"%s\" (%s:%u, endpoint %s) %s", text, at.file, at.line, e->endpoint->name,
-			why);
+			"\"%s\" (%s:%u, endpoint %s) %s", text, from->at.file, from->at.line,
+			e->endpoint->name, why);
 		return;
 	}
 	if (map_get(&f->seen, name, strlen(name)))
 		return;
 	if (wildcard)
-		config_check_wildcard(f->choice->b, f->choice->vendor, e->endpoint, name, at);
+		config_check_wildcard(f->choice->b, f->choice->vendor, e->endpoint, name, from->at);
 	struct strings *to = wildcard ? &e->wildcards : &e->names;
+	if (wildcard) {
+		VEC_GROW(e->wildcards_from, e->wildcards_from_capacity, to->count);
+		e->wildcards_from[to->count] = from;
+	} else {
+		VEC_GROW(e->names_from, e->names_from_capacity, to->count);
+		e->names_from[to->count] = from;
+	}
 	strings_add(to, name);
 	char *copy = to->items[to->count - 1];
 	map_put(&f->seen, copy, strlen(copy), copy);
 }
 
-static void add_address(struct filling *f, const struct addr_range *range, struct source at)
+static void add_address(
+	struct filling *f, const struct addr_range *range, const struct profile_text *from)
 {
 	struct config_endpoint *e = f->endpoint;
 
@@ -230,18 +240,18 @@ static void add_address(struct filling *f, const struct addr_range *range, struc
 	struct addr_range *copy = xmemdup(range, sizeof(*range));
 	map_put(&f->ranges, copy, sizeof(*copy), copy);
 	VEC_GROW(e->addresses, e->address_capacity, e->address_count);
-	e->addresses[e->address_count++] = (struct profile_address){*range, at};
+	e->addresses[e->address_count++] = (struct profile_address){*range, from->at, from};
 }
 
 /* One expanded text: an address, or a name; the profile's builder saw which may stand where. */
-static void add_destination(struct filling *f, const char *text, struct source at)
+static void add_destination(struct filling *f, const char *text, const struct profile_text *from)
 {
 	struct addr_range range;
 
 	if (addr_range_parse(text, &range))
-		add_address(f, &range, at);
+		add_address(f, &range, from);
 	else
-		add_name(f, text, at);
+		add_name(f, text, from);
 }
 
 static void fill_lines(struct filling *f, const struct profile_texts *lines)
@@ -255,14 +265,15 @@ static void fill_lines(struct filling *f, const struct profile_texts *lines)
 				"\"%s\" (%s:%u, endpoint %s): %s", line->text, line->at.file,
 				line->at.line, f->endpoint->endpoint->name, fault);
 		for (size_t k = 0; k < texts.count; k++)
-			add_destination(f, texts.items[k], line->at);
+			add_destination(f, texts.items[k], line);
 	}
 }
 
 /* Chosen regions, or all, as far as the endpoint is for them. */
 static void set_expansion_regions(struct choice *c, const struct endpoint *e)
 {
-	const struct strings *regions = c->regions.count ? &c->regions : &c->profile->regions;
+	const struct strings *regions =
+		c->vendor->regions.count ? &c->vendor->regions : &c->profile->regions;
 
 	strings_done(&c->expansion_regions);
 	for (size_t i = 0; i < regions->count; i++) {
@@ -274,21 +285,23 @@ static void set_expansion_regions(struct choice *c, const struct endpoint *e)
 static void take_endpoint(struct choice *c, const struct endpoint *e)
 {
 	struct config_vendor *v = c->vendor;
-	char unset[32];
+	struct config_choice *choice = &v->choices[e - c->profile->endpoints];
 	bool explicitly;
 
-	if (!is_chosen(c, e, &explicitly))
-		return;
-	enum variables in_names = look_at_variables(c, &e->names, unset);
-	enum variables in_addresses =
-		in_names == ALL_SET ? look_at_variables(c, &e->addresses, unset) : ALL_SET;
-	if (in_names == FAULTY || in_addresses == FAULTY)
-		return; /* one error is enough */
-	if (in_names == UNSET || in_addresses == UNSET) {
-		const struct profile_variable *variable = profile_variable(c->profile, unset);
+	choice->lacks = lacks(c, e, &explicitly);
+	bool chosen = !choice->lacks;
+	bool fine = look_at_variables(c, &e->names, &choice->unset) &&
+		    look_at_variables(c, &e->addresses, &choice->unset);
+	if (choice->unset.count)
+		choice->lacks |= CONFIG_LACK_VARIABLE;
+	if (!chosen || !fine)
+		return; /* of a wrong value one error is enough */
+	if (choice->unset.count) {
+		const struct profile_variable *variable =
+			profile_variable(c->profile, choice->unset.items[0]);
 		if (explicitly)
 			BUILD_ERROR(c->b, c->s->at, c->s, NULL, "endpoint %s needs %s =%s%s%s",
-				e->name, unset, variable->title ? " (" : "",
+				e->name, variable->name, variable->title ? " (" : "",
 				variable->title ? variable->title : "", variable->title ? ")" : "");
 		return;
 	}
@@ -307,11 +320,12 @@ void config_choose(struct config_builder *b, struct config_vendor *v, const stru
 	struct choice c = {.b = b, .s = s, .profile = v->profile, .vendor = v};
 	_cleanup_(strings_done) struct strings names = {0};
 
-	c.values = xcalloc(c.profile->variable_count + 1, sizeof(*c.values));
+	v->values = xcalloc(c.profile->variable_count + 1, sizeof(*v->values));
+	v->choices = xcalloc(c.profile->endpoint_count + 1, sizeof(*v->choices));
 	c.faulty = xcalloc(c.profile->variable_count + 1, sizeof(*c.faulty));
 	endpoint_names(c.profile, &names);
-	take_known(&c, "role", &c.profile->roles, &c.roles);
-	take_known(&c, "region", &c.profile->regions, &c.regions);
+	take_known(&c, "role", &c.profile->roles, &v->roles);
+	take_known(&c, "region", &c.profile->regions, &v->regions);
 	take_known(&c, "endpoint", &names, &c.endpoints);
 	take_known(&c, "deny", &names, &c.denied);
 	check_denied(&c);
@@ -321,12 +335,7 @@ void config_choose(struct config_builder *b, struct config_vendor *v, const stru
 	for (size_t i = 0; i < c.profile->endpoint_count; i++)
 		take_endpoint(&c, &c.profile->endpoints[i]);
 
-	for (size_t i = 0; i < c.profile->variable_count; i++)
-		strings_done(&c.values[i]);
-	free(c.values);
 	free(c.faulty);
-	strings_done(&c.roles);
-	strings_done(&c.regions);
 	strings_done(&c.endpoints);
 	strings_done(&c.denied);
 	strings_done(&c.expansion_regions);

@@ -61,7 +61,17 @@ static void vendor_done(struct config_vendor *v)
 		strings_done(&v->endpoints[i].names);
 		strings_done(&v->endpoints[i].wildcards);
 		free(v->endpoints[i].addresses);
+		free(v->endpoints[i].names_from);
+		free(v->endpoints[i].wildcards_from);
 	}
+	for (size_t i = 0; v->profile && v->choices && i < v->profile->endpoint_count; i++)
+		strings_done(&v->choices[i].unset);
+	for (size_t i = 0; v->profile && v->values && i < v->profile->variable_count; i++)
+		strings_done(&v->values[i]);
+	free(v->choices);
+	free(v->values);
+	strings_done(&v->roles);
+	strings_done(&v->regions);
 	free(v->endpoints);
 	free(v->allow_private);
 	strings_done(&v->allow_shared);

@@ -305,7 +305,7 @@ void config_look_at_denied(struct config_builder *b, const struct config_vendor 
 	const struct config_endpoint *e, const struct section *s)
 {
 	if (e->names.count)
-		config_undone_add(b, section_key(s, "deny")->at, s,
+		config_undone_endpoint(b, v, e->endpoint, section_key(s, "deny")->at, s,
 			"deny %s: an address leaves with its linger: it is not kept for longer by "
 			"this version",
 			e->endpoint->name);
@@ -322,7 +322,7 @@ static void tell_inbound(
 		for (size_t k = 0; k < v->endpoint_count; k++) {
 			const struct endpoint *e = v->endpoints[k].endpoint;
 			if (!v->endpoints[k].denied && (e->direction & DIRECTION_IN))
-				config_undone_add(b, d->at, s,
+				config_undone_endpoint(b, v, e, d->at, s,
 					"%s/%s is inbound, and on the way in no MAC address is "
 					"known: name address = too",
 					v->name, e->name);

@@ -81,3 +81,6 @@ void config_undone_vendor(
 /* The text goes to the status, and as a warning to the diagnostics. */
 _printf_(4, 5) void config_undone_add(
 	struct config_builder *b, struct source at, const struct section *s, const char *fmt, ...);
+/* The same of one endpoint. */
+_printf_(6, 7) void config_undone_endpoint(struct config_builder *b, const struct config_vendor *v,
+	const struct endpoint *e, struct source at, const struct section *s, const char *fmt, ...);

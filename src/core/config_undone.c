@@ -9,21 +9,39 @@
 
 #include <stdarg.h>
 
+/* Consumes the text. */
+static void add(struct config_builder *b, const struct config_vendor *v, const struct endpoint *e,
+	struct source at, const struct section *s, char *text)
+{
+	struct config *c = b->config;
+
+	BUILD_WARNING(b, at, s, NULL, "%s", text);
+	VEC_GROW(c->undone, c->undone_capacity, c->undone_count);
+	c->undone[c->undone_count++] = (struct config_undone){
+		at, xasprintf("[%s] %s", s->text, text), v ? v->name : NULL, e};
+	free(text);
+}
+
 void config_undone_add(
 	struct config_builder *b, struct source at, const struct section *s, const char *fmt, ...)
 {
-	struct config *c = b->config;
-	char *text;
+	bool is_vendor = str_eq(s->def->kind, "vendor");
 	va_list ap;
 
 	va_start(ap, fmt);
-	text = xvasprintf(fmt, ap);
+	add(b, is_vendor ? config_vendor_find(b->config, s->name) : NULL, NULL, at, s,
+		xvasprintf(fmt, ap));
 	va_end(ap);
-	BUILD_WARNING(b, at, s, NULL, "%s", text);
-	VEC_GROW(c->undone, c->undone_capacity, c->undone_count);
-	c->undone[c->undone_count++] =
-		(struct config_undone){at, xasprintf("[%s] %s", s->text, text)};
-	free(text);
+}
+
+void config_undone_endpoint(struct config_builder *b, const struct config_vendor *v,
+	const struct endpoint *e, struct source at, const struct section *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(b, v, e, at, s, xvasprintf(fmt, ap));
+	va_end(ap);
 }
 
 static bool taken_inbound(
@@ -42,13 +60,14 @@ static void undone_any(struct config_builder *b, const struct config_vendor *v,
 	const char *name = e->endpoint->name;
 
 	if (config_has_set_for(b->config, v->name))
-		config_undone_add(b, v->at, s,
+		config_undone_endpoint(b, v, e->endpoint, v->at, s,
 			"%s: any destination is a rule, no element: not carried out by this "
 			"version",
 			name);
 	else if (ruleset_marks_vendor(b->config, v) && (e->endpoint->direction & DIRECTION_OUT) &&
 		 !b->config->mark.towards.count)
-		config_undone_add(b, v->at, s, "%s: %s", name, ruleset_leaves_out(b->config, v, e));
+		config_undone_endpoint(b, v, e->endpoint, v->at, s, "%s: %s", name,
+			ruleset_leaves_out(b->config, v, e));
 }
 
 void config_undone_vendor(
@@ -77,7 +96,7 @@ void config_undone_vendor(
 				b, v->at, s, NULL, "%s: %s", name, e->endpoint->warnings.items[w]);
 		if (e->wildcards.count) {
 			_cleanup_free_ char *all = strings_join(&e->wildcards, ", ");
-			config_undone_add(b, v->at, s,
+			config_undone_endpoint(b, v, e->endpoint, v->at, s,
 				"%s: wildcards are not carried out by this version (%s)", name,
 				all);
 		}
@@ -89,7 +108,7 @@ void config_undone_vendor(
 			undone_any(b, v, e, s);
 		if ((e->endpoint->direction & DIRECTION_IN) && !taken_inbound(b->config, v, e) &&
 			!config_has_devices_for(b->config, v->name))
-			config_undone_add(b, v->at, s,
+			config_undone_endpoint(b, v, e->endpoint, v->at, s,
 				"%s: inbound, and no [set] with direction = in takes it, nor "
 				"[devices]",
 				name);

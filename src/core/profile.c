@@ -77,6 +77,7 @@ static void endpoint_done(struct endpoint *e)
 	free(e->inferred);
 	strings_done(&e->notes);
 	strings_done(&e->warnings);
+	texts_done(&e->amended);
 }
 
 struct profile *profile_free(struct profile *p)
@@ -92,6 +93,7 @@ struct profile *profile_free(struct profile *p)
 	strings_done(&p->default_roles);
 	strings_done(&p->regions);
 	strings_done(&p->notes);
+	texts_done(&p->amended);
 	for (size_t i = 0; i < p->variable_count; i++) {
 		free(p->variables[i].name);
 		free(p->variables[i].title);

@@ -78,6 +78,18 @@ static void lines_copy(const struct section *s, const char *key, struct strings 
 		strings_add(ret, list->items[i].text);
 }
 
+/* What files behind the first say of the section: an admin's, as a rule. */
+static void note_amended(const struct section *s, struct profile_texts *ret)
+{
+	for (size_t i = 0; i < s->key_count; i++) {
+		const struct section_key *key = &s->keys[i];
+		if (str_eq(key->at.file, s->at.file))
+			continue;
+		VEC_GROW(ret->items, ret->capacity, ret->count);
+		ret->items[ret->count++] = (struct profile_text){xstrdup(key->name), key->at};
+	}
+}
+
 /* The words of a list must be among those that [profile] declares. */
 static void check_declared(struct build *b, const struct section *s, const char *key,
 	const char *what, const struct strings *declared)
@@ -113,6 +125,7 @@ static void build_profile(struct build *b, const struct section *s)
 	value_duration_s(s, "tcp-timeout-min", 1, b->diags, &p->tcp_timeout_min_s);
 	value_duration_s(s, "udp-timeout-min", 1, b->diags, &p->udp_timeout_min_s);
 	lines_copy(s, "note", &p->notes);
+	note_amended(s, &p->amended);
 }
 
 static void build_variable(struct build *b, const struct section *s)
@@ -305,6 +318,7 @@ static void build_endpoint(struct build *b, const struct section *s)
 	e.inferred = scalar_copy(s, "inferred");
 	lines_copy(s, "note", &e.notes);
 	lines_copy(s, "warning", &e.warnings);
+	note_amended(s, &e.amended);
 
 	VEC_GROW(p->endpoints, p->endpoint_capacity, p->endpoint_count);
 	p->endpoints[p->endpoint_count++] = e;
