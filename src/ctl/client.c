@@ -100,6 +100,7 @@ static const struct meaning meanings[] = {
 	{"org.varlink.service.MethodNotFound", EX_UNAVAILABLE,
 		"the daemon is of another version and does not know", "method"},
 	{INTERFACE "NoSuchName", CTL_NO, "no set takes such a name", "name"},
+	{INTERFACE "NoSuchVendor", CTL_NO, "the configuration has no such vendor", "vendor"},
 	{INTERFACE "NoSuchTarget", CTL_NO, "neither a set nor a vendor", "target"},
 	{INTERFACE "NoSuchDevice", CTL_NO, "neither an address, a MAC address nor a device group",
 		"device"},
@@ -185,11 +186,10 @@ int client_list(struct ctl *c, const char *method, struct json_t *parameters, co
 	bool continues = true;
 	int r = client_open(c);
 
-	if (r) {
+	if (r)
 		json_decref(parameters);
-		return r;
-	}
-	r = client_send(c, method, parameters, true);
+	else
+		r = client_send(c, method, parameters, true);
 	while (!r && continues) {
 		json_t *reply;
 		r = client_receive(c, CTL_REPLY_MS, &reply, &continues);

@@ -47,8 +47,8 @@ int client_receive(struct ctl *c, int timeout_ms, struct json_t **ret, bool *ret
 /* Connects, asks, reads the one reply. 0 or an exit status. */
 int client_call(struct ctl *c, const char *method, struct json_t *parameters, int timeout_ms,
 	struct json_t **ret);
-/* Connects, asks for a list, hands each object called `key` to `fn`. Consumes `parameters`. 0 or an
- * exit status. */
+/* Connects, asks for a list, hands each object called `key` (NULL: each reply) to `fn`. Consumes
+ * `parameters`. 0 or an exit status. */
 typedef void (*client_item_fn)(void *userdata, const struct json_t *item);
 int client_list(struct ctl *c, const char *method, struct json_t *parameters, const char *key,
 	client_item_fn fn, void *userdata);

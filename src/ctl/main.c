@@ -20,7 +20,8 @@ struct verb {
 
 static const struct verb verbs[] = {
 	{"status", "", "everything at a glance (also without a verb)", 0, 0, verb_status},
-	{"vendors", "", "how each vendor is doing", 0, 0, verb_vendors},
+	{"vendors", "[VENDOR]", "how each vendor is doing; of one, its page line by line", 0, 1,
+		verb_vendors},
 	{"names", "", "every DNS name that is asked for", 0, 0, verb_names},
 	{"show", "NAME", "all that is known of one name", 1, 1, verb_show},
 	{"sets", "", "every set that is kept true", 0, 0, verb_sets},

@@ -70,6 +70,8 @@ static int list(struct ctl *c, const char *method, json_t *parameters, const cha
 
 int verb_vendors(struct ctl *c, int argc, char **argv)
 {
+	if (argc)
+		return list(c, "ShowVendor", client_parameter("vendor", argv[0]), NULL, view_page);
 	return list(c, "ListVendors", NULL, "vendor", view_vendors);
 }
 

@@ -9,6 +9,8 @@ struct json_t;
 /* Lists of objects, as they came. */
 void view_status(struct printer *p, const struct json_t *status);
 void view_vendors(struct printer *p, const struct json_t *vendors);
+/* One vendor's page: the replies of ShowVendor. */
+void view_page(struct printer *p, const struct json_t *replies);
 void view_sets(struct printer *p, const struct json_t *sets);
 void view_refused(struct printer *p, const struct json_t *refusals);
 void view_names(struct printer *p, const struct json_t *names);

@@ -258,6 +258,7 @@ struct method {
 static const struct method methods[] = {
 	{"GetStatus", do_get_status, false, false, false, {0}},
 	{"ListVendors", do_list_vendors, false, false, true, {0}},
+	{"ShowVendor", commands_show_vendor, false, false, true, {"vendor"}},
 	{"ListNames", commands_list_names, false, false, true, {0}},
 	{"ShowName", do_show_name, false, false, false, {"name"}},
 	{"ListSets", do_list_sets, false, false, true, {0}},

@@ -22,6 +22,8 @@ struct job {
 	 * turn (there may be very many, and a reload in between). */
 	json_t *items;
 	struct strings names;
+	char *vendor; /* or as the lines of its page */
+	struct show_page_at page_at;
 	size_t at;
 	json_t *held; /* the last one sent is different, so one is held back */
 	/* A wait for answers of DNS. */
@@ -40,6 +42,7 @@ static void job_free(struct job *j)
 	json_decref(j->items);
 	json_decref(j->held);
 	strings_done(&j->names);
+	free(j->vendor);
 	free(j->name);
 	free(j);
 }
@@ -59,6 +62,16 @@ static struct job *job_new(struct commands *c, struct control_call *call)
 	return j;
 }
 
+static json_t *page_next(struct job *j, const struct world *w)
+{
+	const struct config_vendor *v = config_vendor_find(w->config, j->vendor);
+	struct show_context context = commands_context(j->commands);
+
+	if (!v) /* since a reload */
+		return NULL;
+	return j->at++ ? show_page_next(w, v, &j->page_at) : show_page(w, &context, v);
+}
+
 /* The next reply of a list, or NULL. */
 static json_t *list_next(struct job *j)
 {
@@ -68,6 +81,8 @@ static json_t *list_next(struct job *j)
 		return j->at < json_array_size(j->items)
 			       ? json_incref(json_array_get(j->items, j->at++))
 			       : NULL;
+	if (j->vendor)
+		return page_next(j, w);
 	while (j->at < j->names.count) {
 		const struct name *n = names_find(&w->names, j->names.items[j->at++]);
 		struct show_context context = commands_context(j->commands);
@@ -117,6 +132,23 @@ void commands_list_names(struct commands *c, struct control_call *call)
 		strings_add(&j->names, n->text);
 	if (j->names.count)
 		qsort(j->names.items, j->names.count, sizeof(char *), compare_texts);
+	control_call_on_room(call, list_step, j);
+}
+
+void commands_show_vendor(struct commands *c, struct control_call *call)
+{
+	const char *vendor = commands_parameter(call, "vendor");
+
+	if (!vendor) {
+		control_call_invalid(call, "vendor");
+		return;
+	}
+	if (!config_vendor_find(engine_world(c->engine)->config, vendor)) {
+		commands_fail(call, ERROR("NoSuchVendor"), "vendor", vendor);
+		return;
+	}
+	struct job *j = job_new(c, call);
+	j->vendor = xstrdup(vendor);
 	control_call_on_room(call, list_step, j);
 }
 

@@ -33,6 +33,7 @@ void commands_fail(struct control_call *call, const char *error, const char *key
 /* Consumes the items; each is a reply. */
 void commands_list(struct commands *c, struct control_call *call, struct json_t *items);
 void commands_list_names(struct commands *c, struct control_call *call);
+void commands_show_vendor(struct commands *c, struct control_call *call);
 void commands_diff(struct commands *c, struct control_call *call);
 void commands_resolve(struct commands *c, struct control_call *call);
 void commands_monitor(struct commands *c, struct control_call *call);

@@ -52,6 +52,8 @@ struct json_t *show_vendor(
 	const struct world *w, const struct show_context *c, const struct config_vendor *v);
 struct json_t *show_set(
 	const struct world *w, const struct show_context *c, const struct world_set *set);
+/* As in the interface: "ok", "degraded"... */
+const char *show_set_state(const struct world_set *set);
 struct json_t *show_effect(const struct world_set *set);
 struct json_t *show_name(const struct world *w, const struct show_context *c, const struct name *n);
 struct json_t *show_address(const struct show_context *c, const struct name_address *a);
@@ -92,4 +94,18 @@ struct json_t *show_devices(const struct world *w, const struct show_context *c)
 struct json_t *show_refused(const struct show_context *c);
 /* Logs that cannot be read, to what is degraded. */
 void show_add_unread(struct json_t *list, const struct world *w, const struct show_context *c);
+
+/* A vendor's page, whole: what its profile says, and what is made of each line. First all but its
+ * endpoints ("vendor"). */
+struct json_t *show_page(
+	const struct world *w, const struct show_context *c, const struct config_vendor *v);
+/* How far it is told; {0} to begin with. A reload in between does no harm. */
+struct show_page_at {
+	size_t endpoint, destination;
+};
+/* Then, in the profile's order, one endpoint ("endpoint") after the other, those with very many
+ * destinations in pieces ("more"); NULL: that was all. */
+struct json_t *show_page_next(
+	const struct world *w, const struct config_vendor *v, struct show_page_at *at);
+
 struct json_t *show_event(const struct event *e);

@@ -32,7 +32,7 @@ struct json_t *show_effect(const struct world_set *set)
 	return json;
 }
 
-static const char *set_state(const struct world_set *set)
+const char *show_set_state(const struct world_set *set)
 {
 	if (set->paused || set->frozen)
 		return "paused";
@@ -58,7 +58,7 @@ struct json_t *show_set(
 	for (size_t i = 0; set->config && i < set->config->vendors.count; i++)
 		json_array_append_new(vendors, show_text(set->config->vendors.items[i]));
 	json_object_set_new(json, "vendors", vendors);
-	show_put_text(json, "state", set_state(set));
+	show_put_text(json, "state", show_set_state(set));
 	add_problems(problems, set);
 	json_object_set_new(json, "problems", problems);
 	show_put_time(json, "since", &c->clock, set->degraded ? set->degraded_ms : 0);

@@ -27,6 +27,7 @@ static const struct {
 } views[] = {
 	{"status", view_status},
 	{"vendors", view_vendors},
+	{"page", view_page},
 	{"names", view_names},
 	{"name", view_name},
 	{"sets", view_sets},
