@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The packaged profiles against what the vendors' pages say, written down by hand in vendors/: of
- * each CASE.conf exactly the lines of CASE.expected must come out:
- * "ENDPOINT DESTINATION SERVICE DIRECTION stated|inferred", in any order. */
+/* The packaged profiles against what the vendors' pages say, written down by hand in vendors/, and
+ * examples/ of vendors that do not exist, with what no real one here needs, against
+ * examples/cases/: of each CASE.conf exactly the lines of CASE.expected must come out, in any
+ * order: "ENDPOINT DESTINATION SERVICE DIRECTION stated|inferred [replaced-by NAME] [denied]". */
 #include "config_lab.h"
 
 #include <dirent.h>
@@ -11,16 +12,18 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void add_lines(struct strings *lines, const struct endpoint *e, const char *destination)
+static void add_lines(
+	struct strings *lines, const struct config_endpoint *of, const char *destination)
 {
 	static const char *const directions[] = {"", "out", "in", "both"};
+	const struct endpoint *e = of->endpoint;
 	char service[SERVICE_TEXT_SIZE];
 
 	for (size_t i = 0; i < e->service_count; i++) {
-		_cleanup_free_ char *line = xasprintf("%s %s %s %s %s%s%s", e->name, destination,
+		_cleanup_free_ char *line = xasprintf("%s %s %s %s %s%s%s%s", e->name, destination,
 			service_format(&e->services[i], service), directions[e->direction],
 			e->inferred ? "inferred" : "stated", e->replaced_by ? " replaced-by " : "",
-			e->replaced_by ? e->replaced_by : "");
+			e->replaced_by ? e->replaced_by : "", of->denied ? " denied" : "");
 		strings_add(lines, line);
 	}
 }
@@ -33,14 +36,14 @@ static void collect(const struct config *c, struct strings *lines)
 		for (size_t i = 0; i < c->vendors[v].endpoint_count; i++) {
 			const struct config_endpoint *e = &c->vendors[v].endpoints[i];
 			for (size_t k = 0; k < e->names.count; k++)
-				add_lines(lines, e->endpoint, e->names.items[k]);
+				add_lines(lines, e, e->names.items[k]);
 			for (size_t k = 0; k < e->wildcards.count; k++)
-				add_lines(lines, e->endpoint, e->wildcards.items[k]);
+				add_lines(lines, e, e->wildcards.items[k]);
 			for (size_t k = 0; k < e->address_count; k++)
-				add_lines(lines, e->endpoint,
-					addr_range_format(&e->addresses[k].range, range));
+				add_lines(
+					lines, e, addr_range_format(&e->addresses[k].range, range));
 			if (e->endpoint->any)
-				add_lines(lines, e->endpoint, "any");
+				add_lines(lines, e, "any");
 		}
 	}
 	qsort(lines->items, lines->count, sizeof(char *), by_text);
@@ -75,18 +78,17 @@ static unsigned tell_missing(const char *what, const struct strings *in, const s
 	return n;
 }
 
-static bool case_holds(const char *source, const char *directory, const char *name)
+static bool case_holds(const char *profiles, const char *directory, const char *name)
 {
 	_cleanup_free_ char *conf = xasprintf("%s/%s.conf", directory, name);
 	_cleanup_free_ char *expected_path = xasprintf("%s/%s.expected", directory, name);
-	_cleanup_free_ char *packaged = xasprintf("%s/conf/vendors", source);
 	_cleanup_(strings_done) struct strings got = {0}, expected = {0};
 	struct diag_list diags = DIAG_LIST_NULL;
 	struct config *config;
 	char *root = lab_new();
 
 	lab_link(root, ALLOWSYNCD_CONF_DIR "/allowsyncd.conf", conf);
-	lab_link(root, ALLOWSYNCD_VENDOR_DIR, packaged);
+	lab_link(root, ALLOWSYNCD_VENDOR_DIR, profiles);
 	config_load(root, &diags, &config);
 	collect(config, &got);
 	read_expected(expected_path, &expected);
@@ -112,28 +114,61 @@ static int only_expected(const struct dirent *d)
 	return dot && str_eq(dot, ".expected");
 }
 
-int main(int argc, char **argv)
+static int only_conf(const struct dirent *d)
 {
-	struct dirent **entries;
-	int failures = 0;
+	const char *dot = strrchr(d->d_name, '.');
 
-	if (argc != 2) {
-		printf("Bail out! usage: %s SOURCE\n", argv[0]);
-		return 1;
-	}
-	_cleanup_free_ char *directory = xasprintf("%s/tests/config/vendors", argv[1]);
+	return dot && str_eq(dot, ".conf");
+}
+
+static unsigned number, failures;
+
+/* Each profile there must have a case: what no case is for was looked at by nobody. */
+static void try_all(const char *profiles, const char *directory)
+{
+	_cleanup_(strings_done) struct strings tried = {0};
+	struct dirent **entries;
 	int n = scandir(directory, &entries, only_expected, alphasort);
+
 	if (n < 0)
 		lab_fail("scandir", directory);
 	for (int i = 0; i < n; i++) {
 		char *name = entries[i]->d_name;
 		*strrchr(name, '.') = '\0';
-		bool holds = case_holds(argv[1], directory, name);
-		printf("%s %d - %s\n", holds ? "ok" : "not ok", i + 1, name);
+		bool holds = case_holds(profiles, directory, name);
+		printf("%s %u - %s\n", holds ? "ok" : "not ok", ++number, name);
+		failures += !holds;
+		name[strcspn(name, "-")] = '\0';
+		strings_add(&tried, name);
+		free(entries[i]);
+	}
+	free(entries);
+	n = scandir(profiles, &entries, only_conf, alphasort);
+	if (n < 1)
+		lab_fail("scandir", profiles);
+	for (int i = 0; i < n; i++) {
+		char *name = entries[i]->d_name;
+		*strrchr(name, '.') = '\0';
+		bool holds = strings_has(&tried, name);
+		printf("%s %u - %s has a case\n", holds ? "ok" : "not ok", ++number, name);
 		failures += !holds;
 		free(entries[i]);
 	}
 	free(entries);
-	printf("1..%d\n", n);
-	return failures || n < 10;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2) {
+		printf("Bail out! usage: %s SOURCE\n", argv[0]);
+		return 1;
+	}
+	_cleanup_free_ char *packaged = xasprintf("%s/conf/vendors", argv[1]);
+	_cleanup_free_ char *pages = xasprintf("%s/tests/config/vendors", argv[1]);
+	_cleanup_free_ char *examples = xasprintf("%s/tests/config/examples", argv[1]);
+	_cleanup_free_ char *cases = xasprintf("%s/cases", examples);
+	try_all(packaged, pages);
+	try_all(examples, cases);
+	printf("1..%u\n", number);
+	return failures ? 1 : 0;
 }

@@ -16,6 +16,8 @@ static const char page[] = "[profile]\nrole = basic, extra\ndefault-role = basic
 			   "address = {peers}\nallow = tcp/1\n"
 			   "[endpoint extra]\nrole = extra\nregion = eu\nname = {site}.example\n"
 			   "allow = tcp/1\n"
+			   "[endpoint both]\ndefault = no\nrole = extra\nname = b.example\n"
+			   "allow = tcp/1\n"
 			   "[endpoint quiet]\ndefault = no\nname = *.q.example\nallow = tcp/1\n"
 			   "[endpoint in]\ndirection = in\nname = i.example\nallow = tcp/1\n";
 
@@ -69,6 +71,7 @@ static void every_reason_is_kept_not_only_the_first(void)
 	CHECK_INT(choice("extra")->lacks,
 		CONFIG_LACK_ROLE | CONFIG_LACK_REGION | CONFIG_LACK_VARIABLE);
 	CHECK_INT(choice("quiet")->lacks, CONFIG_LACK_NAME);
+	CHECK_INT(choice("both")->lacks, CONFIG_LACK_NAME | CONFIG_LACK_ROLE);
 	CHECK_INT(v->endpoint_count, 2);
 	CHECK(chosen("plain") && chosen("in"));
 }
