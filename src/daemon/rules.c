@@ -203,13 +203,12 @@ static void keep(struct rules *r, const struct sync *s, const struct world *w)
 	_cleanup_free_ char *elements = saved_directory(r->state_directory);
 	_cleanup_free_ char *text =
 		*r->loaded ? ruleset_text_kept(w->config, &facts, elements) : NULL;
-	int e = state_files_make_directory(r->state_directory);
+	int e = text ? state_files_make_directory(r->state_directory) : *r->loaded ? -EINVAL : 0;
 
-	if (e == 0)
-		e = text ? state_files_put(r->state_directory, RULES_FILE, text)
-			 : state_files_remove(r->state_directory, RULES_FILE);
-	if (e == 0 && !text && *r->loaded)
-		e = -EINVAL;
+	if (text && e == 0)
+		e = state_files_put(r->state_directory, RULES_FILE, text);
+	if (!text)
+		state_files_remove(r->state_directory, RULES_FILE);
 	r->no_file = !text;
 	if (e < 0 && e != r->kept_error)
 		rules_tell_not_kept(s, w, r->state_directory, e);

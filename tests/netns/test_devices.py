@@ -119,8 +119,10 @@ def configure(lab, daemon, keys, vendor=""):
 
 
 def listen(lab, daemon, keys, number, vendor=""):
-    """What the rules that are loaded log to that group: the daemon reads another one from now on."""
-    daemon.configure(recipes.resolver() + "[vendor acme]\n" + vendor + group(keys + "log-group = 99\n"))
+    """What the rules that are loaded log to that group: the daemon reads another one from now on, and
+    leaves them as they are."""
+    daemon.configure(recipes.resolver() + "[vendor acme]\n" + vendor + group(keys + "log-group = 99\n")
+                     + "[mark]\nload = no\n")
     assert daemon.ctl("reload").returncode == 0
     return Log(lab.gateway, number)
 

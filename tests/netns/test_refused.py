@@ -221,7 +221,7 @@ def test_group_that_another_program_reads_is_said_and_tried_again(make_lab):
     daemon.configure(recipes.resolver() + "[vendor acme]\n" + group(REPORT + "log-group = 9\n"))
     assert daemon.ctl("reload").returncode == 0
     what = "devices machines: what they are refused is not seen (NFLOG group 9: another program reads it)"
-    assert [d["what"] for d in status(daemon)["degraded"]] == [what]
+    becomes(lambda: [d["what"] for d in status(daemon)["degraded"]] == [what], "and nothing else")
     (said,) = daemon.events("log-failed")
     assert said["PRIORITY"] == "4" and "NFLOG group 9: another program reads it" in said["MESSAGE"]
     assert "machines (report): what is not allowed is not seen" in daemon.ctl("status").stdout
