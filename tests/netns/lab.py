@@ -319,6 +319,18 @@ class Lab:
         i.sysctl("net.ipv6.ip_nonlocal_bind=1")
         g.sysctl("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
 
+    def another_device(self):
+        """A second one, behind an interface of the gateway's of its own: 10.93.0.2 and fd93::2."""
+        other, g = self._node(f"other-{self.device.name}"), self.gateway
+        other.ip(f"link add lan2 type veth peer name lan2 netns {g.name}",
+                 "addr add 10.93.0.2/24 dev lan2", "addr add fd93::2/64 dev lan2 nodad",
+                 "link set lan2 up")
+        g.ip("addr add 10.93.0.1/24 dev lan2", "addr add fd93::1/64 dev lan2 nodad",
+             "link set lan2 up")
+        other.ip("route add default via 10.93.0.1", "route add default via fd93::1")
+        self.internet.ip("route add 10.93.0.0/24 via 10.92.0.1", "route add fd93::/64 via fd92::1")
+        return other
+
     def daemon(self, config, **kw):
         """A daemon on the gateway, not started."""
         d = Daemon(self, self.gateway, config, **kw)

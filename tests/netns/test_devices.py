@@ -65,16 +65,9 @@ def echo_servers(node):
 
 
 def make_other(lab):
-    other, g = Node("other" + lab.device.name), lab.gateway
-    lab.nodes.append(other)
-    other.ip(f"link add lan2 type veth peer name lan2 netns {g.name}",
-             "addr add 10.93.0.2/24 dev lan2", "addr add fd93::2/64 dev lan2 nodad",
-             "link set lan2 up")
-    g.ip("addr add 10.93.0.1/24 dev lan2", "addr add fd93::1/64 dev lan2 nodad", "link set lan2 up")
-    other.ip("route add default via 10.93.0.1", "route add default via fd93::1")
-    lab.internet.ip("route add 10.93.0.0/24 via 10.92.0.1", "route add fd93::/64 via fd92::1")
+    other = lab.another_device()
     # Each refusal is to be seen.
-    g.sysctl("net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0")
+    lab.gateway.sysctl("net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0")
     echo_servers(other)
     return other
 
