@@ -11,7 +11,8 @@ of the page:
 
     line                where it stands there
     role, region        whose it is; absent: everybody's
-    endpoint            it is off unless [vendor] says this; the one word taken from the profile
+    endpoint            it is off unless [vendor] says this
+    denied as           the endpoint that [vendor] denies it by; these two are the profile's words
     direction           who begins: "out" the device, "in" the other side
     needs               the variable that it takes, where its destinations do not show that
     name, address       names, wildcards; addresses, prefixes, ranges, "any", "{variable}"
@@ -97,10 +98,11 @@ class Choice:
     region: tuple = ()
     endpoint: tuple = ()
     variables: tuple = ()  # (name, values) each
+    deny: tuple = ()
 
     def section(self, vendor):
         keys = {"role": self.role, "region": self.region, "endpoint": self.endpoint,
-                **dict(self.variables)}
+                "deny": self.deny, **dict(self.variables)}
         return f"[vendor {vendor}]\n" + "".join(
             f"{key} = {', '.join(values)}\n" for key, values in keys.items() if values)
 
@@ -118,18 +120,19 @@ class Cell:
     roles: tuple
     regions: tuple
     endpoint: str
+    denied_as: str
     needs: str
     families: tuple
 
     @classmethod
     def of(cls, item):
         known = {"line", "direction", "name", "address", "service", "role", "region", "endpoint",
-                 "read", "needs", "family"}
+                 "denied as", "read", "needs", "family"}
         assert not item.keys() - known and item["direction"] in ("out", "in"), item
         return cls(item["line"], item["direction"], tuple(item.get("name", [])),
                    tuple(item.get("address", [])), tuple(map(parse_service, item["service"])),
                    tuple(item.get("role", [])), tuple(item.get("region", [])),
-                   item.get("endpoint"), item.get("needs"),
+                   item.get("endpoint"), item.get("denied as"), item.get("needs"),
                    (item["family"],) if "family" in item else (4, 6))
 
     def any(self):
@@ -196,9 +199,9 @@ class Page:
 
     # --- what can be chosen
 
-    def choices(self):
+    def choices(self, denies=False):
         """Nothing; each role in each region and in all; both with all variables; and what the file
-        adds."""
+        adds. denies: those with denials as well."""
         found = [Choice()]
         for role in self.roles:
             variables = self.values_of(self.needed.get(role, []))
@@ -208,8 +211,10 @@ class Page:
             every = self.values_of(self.variables)
             found += [Choice((role,) if role else (), (), (), every) for role in ["", *self.roles]]
         for c in self.more:
-            found.append(Choice(*(tuple(c.get(k, [])) for k in ("role", "region", "endpoint")),
-                                self.values_of(c.get("variables", []))))
+            if denies or "deny" not in c:
+                found.append(Choice(*(tuple(c.get(k, [])) for k in ("role", "region", "endpoint")),
+                                    self.values_of(c.get("variables", [])),
+                                    tuple(c.get("deny", []))))
         return found
 
     def values_of(self, names):
@@ -220,6 +225,7 @@ class Page:
                     and (not cell.regions or not choice.region
                          or set(choice.region) & set(cell.regions))
                     and (not cell.endpoint or cell.endpoint in choice.endpoint)
+                    and cell.denied_as not in choice.deny
                     and (not cell.needs or cell.needs in dict(choice.variables))
                     and self.destinations(cell, dict(choice.variables)))
 
@@ -248,16 +254,18 @@ class Lines:
     def __init__(self, page, cells, variables):
         self.cells = [(c, page.destinations(c, variables)) for c in cells]
 
-    def allow(self, probe):
-        """The first cell that does, or None."""
+    def all_that_allow(self, probe):
         v, number = place(probe.address)
         for cell, destinations in self.cells:
             if cell.direction == probe.direction and any(
                     s.proto in (probe.proto, "any") and s.first <= probe.port <= s.last
                     for s in cell.services) and any(
                     r.version == v and r.first <= number <= r.last for r in destinations):
-                return cell
-        return None
+                yield cell
+
+    def allow(self, probe):
+        """The first cell that does, or None."""
+        return next(self.all_that_allow(probe), None)
 
     def points(self):
         """Addresses: all of a few, else the first, the middle and the last one."""
@@ -286,6 +294,9 @@ class Matrix:
     near_misses   {Probe}: the page does not. Each destination of the page, whoever may have it,
                   with each service of the page, in both directions; and beside what is allowed the
                   ports and addresses before and after, and the other protocols.
+    denied        {Probe}: out of these; the choice denies it, whatever else of the page allows it
+    not_chosen    {Probe: [cells]}: out of these; cells that other choices bring into force allow it
+    left_out      [cell] that are not in force, unless others, that are, allow all the same
     """
 
     def __init__(self, page, choice, cannot):
@@ -296,14 +307,24 @@ class Matrix:
         self.carried = [c for c in self.in_force if not reasons[c.line]]
         carried, all_of_it = (Lines(page, cells, self.variables)
                               for cells in (self.carried, self.in_force))
+        self.denials = [c for c in page.cells if c.denied_as in choice.deny]
+        denials = Lines(page, self.denials, self.variables)
+        others = Lines(page, [c for c in page.cells if c not in self.in_force], page.variables)
+        self.left_out = [c for c, _ in others.cells if not all(map(all_of_it.allow, self.asks(c)))]
         self.allowed, self.not_carried, self.near_misses = {}, {}, set()
+        self.denied, self.not_chosen = set(), {}
         for probe in self.candidates(page):
-            if cell := carried.allow(probe):
+            if probe.direction == "out" and denials.allow(probe):
+                self.denied.add(probe)
+            elif cell := carried.allow(probe):
                 self.allowed[probe] = cell
+                continue
             elif cell := all_of_it.allow(probe):
                 self.not_carried[probe] = (cell, reasons[cell.line])
-            else:
-                self.near_misses.add(probe)
+                continue
+            self.near_misses.add(probe)
+            if cells := list(others.all_that_allow(probe)):
+                self.not_chosen[probe] = cells
 
     def candidates(self, page):
         everywhere = Lines(page, page.cells, page.variables).points() | set(ANYWHERE)
@@ -319,6 +340,12 @@ class Matrix:
                       for s in cell.services for proto, port in asked(s)}
         fits = {ECHO: 4, TIMESTAMP: 4, ECHO6: 6}
         return {p for p in found if fits.get(p.proto, version(p.address)) == version(p.address)}
+
+    def asks(self, cell):
+        """What a cell is for, with every variable set."""
+        return {Probe(cell.direction, proto, address, port)
+                for address in Lines(self.page, [cell], self.page.variables).points()
+                for s in cell.services for proto, port in asked(s)}
 
     def beside(self, cell):
         found, addresses = set(), Lines(self.page, [cell], self.variables).points()
@@ -342,8 +369,9 @@ class Matrix:
 
     def names(self):
         """Those that DNS has to be asked for."""
-        words = [*(n for c in self.in_force for n in c.names),
-                 *(w for c in self.in_force for a in c.addresses
+        asked_for = [*self.in_force, *self.denials]
+        words = [*(n for c in asked_for for n in c.names),
+                 *(w for c in asked_for for a in c.addresses
                    for w in self.variables.get(a.strip("{}"), []) if not is_address(w))]
         return {w for w in words if not w.startswith("*.")}
 

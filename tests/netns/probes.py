@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Connections tried by the hundred through the gateway of a lab, out of the device or into it: TCP
+"""Connections tried by the hundred through the gateway of a lab, out of a device or into it: TCP
 with an echo, UDP with an echo, ICMP echo, and packets of other protocols. Each ends as
 
-    "reached"   the other side answered
-    "refused"   the gateway's chain said so (REFUSE), by an ICMP error that no host sends
-    "E..."      any other error
+    "reached"     the other side answered
+    "prohibited"  the gateway refused it by an ICMP error that no host sends, as REFUSE does
+    "reset"       TCP: the gateway refused it so, as no host does: all ports are open
+    "E..."        any other error
 
-That neither comes is never meant: such silence is a failure at once.
+That none of these comes is never meant: such silence is a failure at once.
 
 Every connection has a source port of its own for as long as the lab lives, and before each hundred
 the gateway forgets its flows: none is taken for a part of an earlier one that was allowed.
@@ -26,14 +27,15 @@ import spaces
 from lab import DNS4
 from netlink import forget_flows
 
-# A flow of the device, or into it: `address` is the remote end, `port` is 0 where proto has none.
+# `address` is the remote end, `port` is 0 where proto has none. The direction is "out" of the
+# device, "in" to it, or the same of another device: "other-out", "other-in".
 Probe = collections.namedtuple("Probe", "direction proto address port")
 
 ECHO, ECHO6, TIMESTAMP = "icmp/echo-request", "icmpv6/echo-request", "icmp/timestamp-request"
-DEVICE = {4: "10.91.0.2", 6: "fd91::2"}
-# The last rule of a chain, and how it is heard: origin, type and code of the error.
-REFUSE = 'counter reject with icmpx admin-prohibited comment "refused"'
-REFUSAL = {4: (2, 3, 13), 6: (3, 1, 1)}
+INTO = {"in": {4: "10.91.0.2", 6: "fd91::2"}, "other-in": {4: "10.93.0.2", 6: "fd93::2"}}
+# The last rule of an admin's chain, and how it is heard: origin, type and code of the error.
+REFUSE = "counter reject with icmpx admin-prohibited"
+PROHIBITED = {4: (2, 3, 13), 6: (3, 1, 1)}
 RECVERR = {4: (socket.IPPROTO_IP, 11), 6: (socket.IPPROTO_IPV6, 25)}
 AT_ONCE, SILENCE_S, FIRST_PORT, LAST_PORT, ECHO_PORT = 200, 30.0, 1024, 65535, 7
 # Long enough for an ICMP error to quote what the kernel wants to see of it.
@@ -84,10 +86,10 @@ class Flow:
         if kind == socket.SOCK_STREAM:
             # It ends with a reset: nothing of it is on its way when the next one begins.
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        outwards = probe.direction == "out"
-        self.socket.bind(("" if outwards else probe.address, port))
+        into = INTO.get(probe.direction)
+        self.socket.bind((probe.address if into else "", port))
         self.begun = self.socket.connect_ex(
-            (probe.address if outwards else DEVICE[self.version], probe.port))
+            (into[self.version] if into else probe.address, probe.port))
 
     def start(self):
         """The outcome, when it is known at once."""
@@ -147,30 +149,39 @@ class Flow:
         try:
             _, ((_, _, told),), _, _ = self.socket.recvmsg(0, 256, socket.MSG_ERRQUEUE)
         except (OSError, ValueError):
+            if self.probe.proto == "tcp" and error == errno.ECONNREFUSED:
+                return "reset"
             return errno.errorcode.get(error, f"error {error}")
         told = struct.unpack("=IBBB", told[:7])
-        return "refused" if told[1:] == REFUSAL[self.version] else f"ICMP error {told}"
+        return "prohibited" if told[1:] == PROHIBITED[self.version] else f"ICMP error {told}"
 
     def close(self):
         self.socket.close()
 
 
 class Prober:
-    """In a lab with ports=(ECHO_PORT,), whose chain ends with REFUSE. No connection leaves from one
-    of `ports`, those that are asked: the way back of another could look like it."""
+    """In a lab with ports=(ECHO_PORT,), whose gateway refuses what it does not let pass. No
+    connection leaves from one of `ports`, those that are asked: the way back of another could look
+    like it. `other` is lab.another_device()."""
 
-    def __init__(self, lab, ports):
+    def __init__(self, lab, ports, other):
         self.lab, self.ports, self.numbers = lab, ports, {}
-        self.nodes = {"out": lab.device, "in": lab.internet}
-        for node in self.nodes.values():
+        self.nodes = {"out": lab.device, "in": lab.internet,
+                      "other-out": other, "other-in": lab.internet}
+        for node in (lab.device, other, lab.internet):
             node.sysctl("net.ipv4.ping_group_range=0 0")
             node.nft(ALL_PORTS)
         # Every packet that is refused gets its error, however many there are.
         lab.gateway.sysctl("net.ipv4.icmp_ratemask=0", "net.ipv6.icmp.ratemask=2")
-        for node, program in ((lab.device, [spaces.__file__, str(ECHO_PORT)]),
-                              (lab.device, [__file__]), (lab.internet, [__file__])):
-            echo = node.popen(["/usr/bin/python3"] + program, stdout=subprocess.PIPE, text=True)
-            assert echo.stdout.readline() == "ready\n"
+        for node in (lab.device, other):
+            self.run(node, spaces.__file__, str(ECHO_PORT))
+        for node in (lab.device, other, lab.internet):
+            self.run(node, __file__)
+
+    @staticmethod
+    def run(node, *program):
+        p = node.popen(["/usr/bin/python3", *program], stdout=subprocess.PIPE, text=True)
+        assert p.stdout.readline() == "ready\n"
 
     def number(self, probe):
         number = self.numbers.get(probe[:2], FIRST_PORT)
@@ -218,10 +229,11 @@ class Prober:
                            f"{sorted(f.probe for f in flows.values())[:8]}")
         return found
 
-    def refused_by_the_chain(self):
-        """Packets that its last rule has counted."""
-        listed = self.lab.gateway.run(["nft", "list", "chain", "inet", "filter", "forward"]).stdout
-        return int(re.search(r'packets (\d+) bytes \d+ .*comment "refused"', listed)[1])
+    def counted(self, chain):
+        """Packets that the one rule of a chain that counts has counted. chain: "inet filter x"."""
+        listed = self.lab.gateway.run(["nft", "list", "chain", *chain.split()]).stdout
+        [packets] = re.findall(r"counter packets (\d+)", listed)
+        return int(packets)
 
 
 def answer_protocols():

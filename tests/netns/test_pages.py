@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The vendors' pages against the kernel: for each vendor, role and region, in each way to stand in
-a ruleset, everything that the page allows connects, and what lies beside it is refused.
+a ruleset, everything that the page allows connects, and what lies beside it is refused, by the
+chain that has to.
 
 What is expected comes from the pages (tests/pages), what is loaded from the profiles.
 """
@@ -17,6 +18,7 @@ from varlink import Client
 
 VENDORS = ["cloudtrax", "digi", "ixon", "ray", "ringio"]
 EXAMPLES = ["branch", "meters", "plant"]
+FORWARD = "inet filter forward"
 CHAIN = """
 	chain forward {
 		type filter hook forward priority filter; policy drop;
@@ -33,15 +35,25 @@ class Mode:
     cannot(cell)    what the daemon says of a cell that this way does not carry; None: it carries it
     ruleset()       the admin's table, whose chain ends with REFUSE
     config(choice)  the configuration for a way to choose
-    load(...)       what the admin does when that is in force
+    load(...)       what the admin does when that is in force, or what has to come about by itself
     services(...)   the elements of addr . proto . port that it has led to, in a direction
+    others(matrix)  what else is refused: the same to another device, where not everybody may it
+    refusal(...)    of a probe: the chain that refuses and counts it, and how that is heard
+    DENIES          can endpoints be denied?
     """
+    DENIES = False
 
     def __init__(self, page):
         self.vendor = page.vendor
 
     def load(self, lab, daemon):
         pass
+
+    def others(self, _matrix):
+        return set()
+
+    def refusal(self, _probe, _matrix):
+        return FORWARD, "prohibited"
 
 
 class Profile:
@@ -140,7 +152,7 @@ class Marked(Mode):
     """Rules that mark, loaded as they are printed, and the line that accepts what is marked."""
 
     name = "marked"
-    MARK = "[mark]\ntowards = wan\n"
+    MARK = "[mark]\nload = no\ntowards = wan\n"
 
     def cannot(self, cell):
         if cell.direction == "in":
@@ -167,50 +179,100 @@ class MarkedEverywhere(Marked):
     """Without saying where the outside is."""
 
     name = "marked-without-towards"
-    MARK = ""
+    MARK = "[mark]\nload = no\n"
 
     def cannot(self, cell):
         return "any destination needs towards" if cell.any() else super().cannot(cell)
 
 
-MODES = [(v, m) for v in VENDORS + EXAMPLES for m in (Attached, Marked)] + [("ray", MarkedEverywhere)]
+class Confined(Marked):
+    """The vendor is a group's: of the devices on an interface. Its rules, which the daemon loads,
+    refuse the rest that goes out; what comes in, and another device, meets the admin's chain."""
+
+    name = "confined"
+    WHOSE = "interface = lan"
+    DENIES = True
+
+    def cannot(self, cell):
+        return "wildcards are not carried out" if cell.wildcards() else None
+
+    def config(self, choice):
+        return recipes.resolver() + choice.section(self.vendor) + (
+            f"[devices machines]\n{self.WHOSE}\nvendor = {self.vendor}\ntowards = wan\n"
+            "mode = enforce\n")
+
+    def load(self, lab, daemon):
+        recipes.becomes(lambda: recipes.status(daemon)["rules"]["state"] == "in_force",
+                        lambda: f"in force: {recipes.status(daemon)['rules']}")
+
+    def others(self, matrix):
+        return {p._replace(direction=f"other-{p.direction}") for p in matrix.allowed}
+
+    def refusal(self, probe, matrix):
+        if probe.direction != "out":
+            return super().refusal(probe, matrix)
+        return (f"inet allowsync v_group.machines.{'deny' if probe in matrix.denied else 'refuse'}",
+                "reset" if probe.proto == "tcp" else "prohibited")
+
+
+class ConfinedByAddress(Confined):
+    name = "confined-by-address"
+    WHOSE = "address = 10.91.0.2, fd91::2"
+
+
+MODES = [*((v, m) for v in VENDORS + EXAMPLES for m in (Attached, Marked, Confined)),
+         ("ray", MarkedEverywhere), *((v, ConfinedByAddress) for v in ("digi", "branch", "meters"))]
 
 
 class Count:
     def __init__(self):
-        self.choices = self.cells = self.allowed = self.near_misses = 0
-        self.not_carried = collections.Counter()
+        self.choices = self.cells = self.allowed = self.near_misses = self.denied = self.others = 0
+        self.not_carried, self.not_chosen = collections.Counter(), collections.Counter()
 
-    def add(self, matrix):
+    def add(self, matrix, others):
         self.choices += 1
         self.cells += len(matrix.in_force)
         self.allowed += len(matrix.allowed)
         self.near_misses += len(matrix.near_misses)
+        self.denied += len(matrix.denied)
+        self.others += len(others)
+        self.not_chosen.update(c.line for cells in matrix.not_chosen.values() for c in cells)
         self.not_carried.update((cell.line, why) for cell, why in matrix.not_carried.values())
 
     def __str__(self):
         lines = [f"{self.choices} choices with {self.cells} cells in all, "
-                 f"{self.allowed} connections allowed, {self.near_misses} near misses refused, "
+                 f"{self.allowed} connections allowed, {self.near_misses} near misses refused "
+                 f"({sum(self.not_chosen.values())} of cells not chosen, {self.denied} denied), "
+                 f"{self.others} of another device refused, "
                  f"{sum(self.not_carried.values())} not carried and refused"]
         lines += [f"{n} of \"{line}\" ({why})" for (line, why), n in self.not_carried.items()]
         return "; ".join(lines)
 
 
-def connections(prober, matrix):
+def reason(probe, matrix):
+    if probe in matrix.allowed:
+        return f"the page allows it ({matrix.allowed[probe].line})"
+    if probe in matrix.not_carried:
+        return "this mode does not carry it"
+    if probe in matrix.denied:
+        return "it is denied"
+    return "no line allows it" if probe.direction in ("out", "in") else "it is the group's alone"
+
+
+def connections(prober, mode, matrix):
     """Tries them all, and gives sentences about those that did not end as they had to."""
-    before = prober.refused_by_the_chain()
-    outcomes = prober.outcomes([*matrix.allowed, *matrix.not_carried, *matrix.near_misses])
-    for probe, outcome in outcomes.items():
-        expected = "reached" if probe in matrix.allowed else "refused"
+    refusals = {p: mode.refusal(p, matrix) for p in (
+        *matrix.not_carried, *matrix.near_misses, *mode.others(matrix))}
+    of_chains = collections.Counter(chain for chain, _ in refusals.values())
+    before = {chain: prober.counted(chain) for chain in of_chains}
+    for probe, outcome in prober.outcomes([*matrix.allowed, *refusals]).items():
+        _, expected = refusals.get(probe, (None, "reached"))
         if outcome != expected:
-            cell = matrix.allowed.get(probe) or matrix.not_carried.get(probe, [None])[0]
-            yield (f"{probe.direction} {probe.address} {probe.proto} {probe.port}: {outcome}, "
-                   + (f"though the page allows it ({cell.line})" if expected == "reached" else
-                      "though this mode does not carry it" if cell else "though no line allows it"))
-    refusals = sum(o == "refused" for o in outcomes.values())
-    counted = prober.refused_by_the_chain() - before
-    if counted < refusals:
-        yield f"{refusals} were refused, {counted} of them by the chain"
+            yield (f"{probe.direction} {probe.address} {probe.proto} {probe.port}: {outcome}, and "
+                   f"not {expected}: {reason(probe, matrix)}")
+    for chain, expected in of_chains.items():
+        if (counted := prober.counted(chain) - before[chain]) < expected:
+            yield f"{expected} were for {chain} to refuse, and it refused {counted}"
 
 
 def beyond(lab, client, mode, matrix):
@@ -239,27 +301,34 @@ def test_page(make_lab, record_property, vendor, mode):
     mode = mode(page)
     lab = make_lab(cache=False, ruleset=mode.ruleset(), ports=(ECHO_PORT,), zones=page.zones(),
                    records=page.records())
-    prober = Prober(lab, page.ports())
-    daemon = lab.daemon(mode.config(page.choices()[0]))
+    prober = Prober(lab, page.ports(), lab.another_device())
+    choices = page.choices(mode.DENIES)
+    daemon = lab.daemon(mode.config(choices[0]))
     if page.is_example:
         with open(page.profile, encoding="utf-8") as f:
             daemon.profile(vendor, f.read())
     daemon.start()
-    client, count, seen, complaints = Client(daemon.socket), Count(), set(), []
-    for choice in page.choices():
+    client, count, seen, left_out, complaints = Client(daemon.socket), Count(), set(), set(), []
+    for choice in choices:
         daemon.configure(mode.config(choice))
         client.call("Reload")
-        mode.load(lab, daemon)
         client.call("Resolve")
+        mode.load(lab, daemon)
         recipes.becomes(lambda: all_sets_ok(client), lambda: f"in step: {client.list('ListSets')}")
+        # What was to stay until other rules are in force has left, too.
+        recipes.becomes(lambda: daemon.ctl("diff").returncode == 0,
+                        lambda: daemon.ctl("diff").stdout)
         matrix = page.matrix(choice, mode.cannot)
-        for text in [*connections(prober, matrix), *beyond(lab, client, mode, matrix)]:
+        assert bool(choice.deny) == bool(matrix.denied)
+        for text in [*connections(prober, mode, matrix), *beyond(lab, client, mode, matrix)]:
             complaints.append(f"[{choice}] {text}")
-        count.add(matrix)
+        count.add(matrix, mode.others(matrix))
         seen |= {c.line for c in matrix.in_force}
+        left_out |= {c.line for c in matrix.left_out}
     client.close()
     assert not complaints, f"{len(complaints)} wrong:\n" + "\n".join(complaints[:40])
     assert seen == {c.line for c in page.cells}, "cells that no choice brings into force"
+    assert left_out <= set(count.not_chosen), "cells not chosen, and nothing of them was refused"
     record_property("matrix", str(count))
 
 
