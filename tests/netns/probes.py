@@ -28,11 +28,13 @@ from lab import DNS4
 from netlink import forget_flows
 
 # `address` is the remote end, `port` is 0 where proto has none. The direction is "out" of the
-# device, "in" to it, or the same of another device: "other-out", "other-in".
+# device, "in" to it, the same of another device: "other-out", "other-in"; or from the one to the
+# other: "to-other", "from-other", `address` being that of whom it is for.
 Probe = collections.namedtuple("Probe", "direction proto address port")
 
 ECHO, ECHO6, TIMESTAMP = "icmp/echo-request", "icmpv6/echo-request", "icmp/timestamp-request"
-INTO = {"in": {4: "10.91.0.2", 6: "fd91::2"}, "other-in": {4: "10.93.0.2", 6: "fd93::2"}}
+DEVICE, OTHER = {4: "10.91.0.2", 6: "fd91::2"}, {4: "10.93.0.2", 6: "fd93::2"}
+INTO = {"in": DEVICE, "other-in": OTHER}
 # The last rule of an admin's chain, and how it is heard: origin, type and code of the error.
 REFUSE = "counter reject with icmpx admin-prohibited"
 PROHIBITED = {4: (2, 3, 13), 6: (3, 1, 1)}
@@ -167,7 +169,8 @@ class Prober:
     def __init__(self, lab, ports, other):
         self.lab, self.ports, self.numbers = lab, ports, {}
         self.nodes = {"out": lab.device, "in": lab.internet,
-                      "other-out": other, "other-in": lab.internet}
+                      "other-out": other, "other-in": lab.internet,
+                      "to-other": lab.device, "from-other": other}
         for node in (lab.device, other, lab.internet):
             node.sysctl("net.ipv4.ping_group_range=0 0")
             node.nft(ALL_PORTS)

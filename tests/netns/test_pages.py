@@ -13,7 +13,7 @@ import pytest
 
 import recipes
 from pages import Page
-from probes import ECHO_PORT, REFUSE, Prober
+from probes import DEVICE, ECHO_PORT, OTHER, REFUSE, Prober, version
 from varlink import Client
 
 VENDORS = ["cloudtrax", "digi", "ixon", "ray", "ringio"]
@@ -37,7 +37,7 @@ class Mode:
     config(choice)  the configuration for a way to choose
     load(...)       what the admin does when that is in force, or what has to come about by itself
     services(...)   the elements of addr . proto . port that it has led to, in a direction
-    others(matrix)  what else is refused: the same to another device, where not everybody may it
+    others(matrix)  what else is refused: of another device, where not everybody may the same
     refusal(...)    of a probe: the chain that refuses and counts it, and how that is heard
     DENIES          can endpoints be denied?
     """
@@ -206,7 +206,13 @@ class Confined(Marked):
                         lambda: f"in force: {recipes.status(daemon)['rules']}")
 
     def others(self, matrix):
-        return {p._replace(direction=f"other-{p.direction}") for p in matrix.allowed}
+        """What the group may, outside: another device may not; nor the two towards each other."""
+        across = {"out": ("to-other", OTHER), "in": ("from-other", DEVICE)}
+        found = {p._replace(direction=f"other-{p.direction}") for p in matrix.allowed}
+        for p in matrix.allowed:
+            direction, who = across[p.direction]
+            found.add(p._replace(direction=direction, address=who[version(p.address)]))
+        return found
 
     def refusal(self, probe, matrix):
         if probe.direction != "out":
@@ -256,7 +262,7 @@ def reason(probe, matrix):
         return "this mode does not carry it"
     if probe in matrix.denied:
         return "it is denied"
-    return "no line allows it" if probe.direction in ("out", "in") else "it is the group's alone"
+    return "no line allows it" if probe.direction in ("out", "in") else "it is not the group's"
 
 
 def connections(prober, mode, matrix):
