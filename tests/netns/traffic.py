@@ -24,7 +24,9 @@ import time
 
 from spaces import wait_until
 
-PORT, WRONG_PORT, FIRST_PORT, LAST_PORT = 443, 80, 1024, 32000
+PORT, WRONG_PORT = 443, 80
+# Of the device: of its established flows, of the new ones, and how far from these are the denied ones.
+OWN_PORT, FIRST_PORT, LAST_PORT, DENIED_FURTHER = 1023, 1024, 32000, 31000
 ESTABLISHED = {"4": "45.3.0.1", "6": "2a00:1::1"}
 NEW = {"4": "45.3.0.2", "6": "2a00:1::2"}
 DENIED = {"4": "45.3.0.3", "6": "2a00:1::3"}  # beside the others, and allowed nowhere
@@ -119,21 +121,20 @@ class Sender:
         self.sent, self.echoed = collections.Counter(), collections.Counter()
         self.established, self.number, self.stopped = {}, 0, False
 
-    def open(self, proto, version, port=0):
+    def open(self, proto, version, port):
         s = socket.socket(socket.AF_INET if version == "4" else socket.AF_INET6,
                           socket.SOCK_DGRAM if proto == "udp" else socket.SOCK_STREAM)
         if version == "6":
             s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if proto == "tcp":
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if port:
-            s.bind(("", port))
+        s.bind(("", port))
         return s
 
     def begin(self):
         for version, address in ESTABLISHED.items():
             for proto in ("udp", "tcp"):
-                s = self.open(proto, version)
+                s = self.open(proto, version, OWN_PORT)
                 s.settimeout(STRAGGLERS_S)
                 s.connect((address, PORT))
                 s.send(struct.pack("!Q", 0))
@@ -164,9 +165,9 @@ class Sender:
         for version in NEW:
             for proto in ("udp", "tcp"):
                 self.begin_new(proto, version)
-            # Each from a socket of its own: one that got through would let the next ones follow it.
+            # Each from a port of its own: one that got through would let the next ones follow it.
             for address, port in ((DENIED[version], PORT), (NEW[version], WRONG_PORT)):
-                with self.open("udp", version) as s:
+                with self.open("udp", version, FIRST_PORT + DENIED_FURTHER + self.number) as s:
                     s.sendto(b"denied", (address, port))
         begun = time.monotonic()
         self.handle(lambda: self.behind(self.established), begun + STALL_S)
