@@ -40,8 +40,9 @@ class Mode:
     others(matrix)  what else is refused: of another device, where not everybody may the same
     refusal(...)    of a probe: the chain that refuses and counts it, and how that is heard
     DENIES          can endpoints be denied?
+    PROFILES        of vendors besides: {name: text}
     """
-    DENIES = False
+    DENIES, PROFILES = False, {}
 
     def __init__(self, page):
         self.vendor = page.vendor
@@ -226,8 +227,27 @@ class ConfinedByAddress(Confined):
     WHOSE = "address = 10.91.0.2, fd91::2"
 
 
+class ConfinedApart(Confined):
+    """The other device is of a group, too, with a vendor of its own."""
+
+    name = "confined-apart"
+    PROFILES = {"elsewhere": recipes.profile({"address": ["45.99.0.1", "2a00:1::99:1"]})}
+
+    def config(self, choice):
+        return super().config(choice) + (
+            "[vendor elsewhere]\n[devices rest]\ninterface = lan2\nvendor = elsewhere\n"
+            "towards = wan\nmode = enforce\n")
+
+    def refusal(self, probe, matrix):
+        if probe.direction != "other-out":
+            return super().refusal(probe, matrix)
+        return ("inet allowsync v_group.rest.refuse",
+                "reset" if probe.proto == "tcp" else "prohibited")
+
+
 MODES = [*((v, m) for v in VENDORS + EXAMPLES for m in (Attached, Marked, Confined)),
-         ("ray", MarkedEverywhere), *((v, ConfinedByAddress) for v in ("digi", "branch", "meters"))]
+         ("ray", MarkedEverywhere), *((v, ConfinedByAddress) for v in ("digi", "branch", "meters")),
+         ("cloudtrax", ConfinedApart), ("meters", ConfinedApart)]
 
 
 class Count:
@@ -313,6 +333,8 @@ def test_page(make_lab, record_property, vendor, mode):
     if page.is_example:
         with open(page.profile, encoding="utf-8") as f:
             daemon.profile(vendor, f.read())
+    for name, text in mode.PROFILES.items():
+        daemon.profile(name, text)
     daemon.start()
     client, count, seen, left_out, complaints = Client(daemon.socket), Count(), set(), set(), []
     for choice in choices:
