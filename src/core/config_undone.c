@@ -70,20 +70,24 @@ static void undone_any(struct config_builder *b, const struct config_vendor *v,
 			ruleset_leaves_out(b->config, v, e));
 }
 
+/* A policy is set by a rule, and those that use a [set] are the admin's. */
+static void undone_timeout(struct config_builder *b, const struct config_vendor *v,
+	const struct section *s, const char *key, uint32_t min_s)
+{
+	char text[32];
+
+	if (min_s && config_has_set_for(b->config, v->name))
+		config_undone_add(b, v->at, s,
+			"%s %s: not for what a [set] takes, only by the rules that the daemon "
+			"loads (allowsyncctl check --host says what this machine has)",
+			key, duration_format(min_s, text));
+}
+
 void config_undone_vendor(
 	struct config_builder *b, const struct config_vendor *v, const struct section *s)
 {
-	const struct profile *p = v->profile;
-	char text[32];
-
-	if (p->tcp_timeout_min_s)
-		config_undone_add(b, v->at, s, "tcp-timeout-min %s: %s",
-			duration_format(p->tcp_timeout_min_s, text),
-			"timeouts are not carried out by this version");
-	if (p->udp_timeout_min_s)
-		config_undone_add(b, v->at, s, "udp-timeout-min %s: %s",
-			duration_format(p->udp_timeout_min_s, text),
-			"timeouts are not carried out by this version");
+	undone_timeout(b, v, s, "tcp-timeout-min", v->profile->tcp_timeout_min_s);
+	undone_timeout(b, v, s, "udp-timeout-min", v->profile->udp_timeout_min_s);
 	if (v->has_dscp && !ruleset_has_vendor(b->config, v))
 		config_undone_add(b, v->at, s,
 			"dscp: is set by the rules of vendors that no [set] takes, or [devices] "

@@ -208,12 +208,19 @@ static void judge_flowtables(struct judging *j)
 
 /* --- the table of flows --- */
 
+/* Without a [set] of its own, all that the vendor allows is the managed table's, and this kernel
+ * does what it says. */
+static bool is_lengthened(const struct judging *j, const struct config_vendor *v)
+{
+	return j->h->lengthens && !config_has_set_for(j->c, v->name);
+}
+
 static void judge_timeout(struct judging *j, const struct config_vendor *v, const char *what,
 	uint32_t min_s, int64_t has_s, const char *sysctl)
 {
 	char need[32], has[32];
 
-	if (!min_s || has_s < 0 || has_s >= min_s)
+	if (!min_s || has_s < 0 || has_s >= min_s || is_lengthened(j, v))
 		return;
 	found(j, HOST_WARNING, xasprintf("sysctl net.netfilter.%s=%" PRIu32, sysctl, min_s),
 		"vendor %s needs idle %s flows to be kept for %s; this machine forgets them after "

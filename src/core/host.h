@@ -26,6 +26,7 @@ struct host {
 	bool bridge_calls;     /* bridged packets pass the forward chains of IP as well */
 	bool helpers_assigned; /* by port, to every flow: net.netfilter.nf_conntrack_helper */
 	struct host_timeouts timeouts;
+	bool lengthens;           /* it takes policies by which the managed table lengthens them */
 	int64_t flows, flows_max; /* in the table of flows; -1: not known */
 	/* Texts for people, escaped where others chose them. */
 	struct strings dropping;   /* base chains on the forward hook: "inet filter forward" */

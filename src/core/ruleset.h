@@ -16,6 +16,7 @@
  * stop of its own, so no two sets have one name; what a set holds follows from its name, so that
  * its flags never change; no keyword begins with "v_". */
 #include "allowsync/config.h"
+#include "core/timeouts.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -77,7 +78,17 @@ struct ruleset_facts {
 	const struct strings *outside;
 	/* Vendors, by their places in the configuration, whose rules are left out; NULL: none. */
 	const bool *without;
+	/* Where they are not known, no policy lengthens them: one might shorten them, or the kernel
+	 * has no policies, and would refuse the whole table. */
+	struct timeouts timeouts;
+	/* Names of the ct timeout objects in the table: those of ours that are not used any more
+	 * are deleted, whether or not they still stand then. */
+	struct strings policies;
 };
+
+/* Are there policies that a vendor asks for, and that are left out as the kernel's timeouts are not
+ * known? */
+bool ruleset_lengthens_not(const struct config *c, const struct ruleset_facts *f);
 
 /* All of the table, to be loaded by `nft -f -` in one: what stands in the sets stays. The same
  * configuration and facts give the same bytes. The caller frees it. */

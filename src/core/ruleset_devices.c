@@ -24,7 +24,7 @@ struct devices_text {
 	const struct config *c;
 	const struct ruleset *r;
 	const struct ruleset_facts *f;
-	char *allow; /* what becomes of what is allowed */
+	char *allow; /* what becomes of what is allowed, but for the vendors' own */
 };
 
 static const char *ip(enum family f)
@@ -54,6 +54,7 @@ static void append_rules_of(const struct devices_text *t, const struct config_ve
 
 static void append_vendor(const struct devices_text *t, const struct config_vendor *v)
 {
+	_cleanup_free_ char *allow = ruleset_allowing(t->c, t->f, v, "accept");
 	const struct ruleset_set *sets;
 	size_t count = ruleset_outward(t->r, v, &sets);
 
@@ -62,14 +63,14 @@ static void append_vendor(const struct devices_text *t, const struct config_vend
 	/* The groups' chains go there in any case. */
 	strbuf_appendf(t->b, "\tchain " VENDOR "%s.out {\n", v->name);
 	if (!left_out)
-		ruleset_append_vendor(t->b, t->c, v, sets, count, t->allow);
+		ruleset_append_vendor(t->b, t->c, v, sets, count, allow);
 	strbuf_append(t->b, "\t}\n");
 	if (!ruleset_comes_in(t->c, v))
 		return;
 	strbuf_appendf(t->b, "\tchain " VENDOR "%s.in {\n", v->name);
 	for (size_t i = 0; i < v->endpoint_count && !left_out; i++) {
 		if (comes_in(&v->endpoints[i]))
-			append_rules_of(t, v, &v->endpoints[i], RULESET_IN, t->allow);
+			append_rules_of(t, v, &v->endpoints[i], RULESET_IN, allow);
 	}
 	strbuf_append(t->b, "\t}\n");
 }

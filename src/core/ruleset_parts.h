@@ -47,3 +47,14 @@ void ruleset_append_devices(struct strbuf *b, const struct config *c, const stru
 /* ruleset_dscp.c: the chain that sets classes of DiffServ. Nothing where no vendor has one. */
 void ruleset_append_dscp(struct strbuf *b, const struct config *c, const struct ruleset *r,
 	const struct ruleset_facts *f);
+
+/* ruleset_flows.c: what becomes of the flows that the vendors allow. */
+
+/* What a rule of the vendor's does: its policies, the mark, the verdict. The caller frees it. */
+char *ruleset_allowing(const struct config *c, const struct ruleset_facts *f,
+	const struct config_vendor *v, const char *verdict);
+/* The ct timeout objects of all vendors; and comments on what a kernel does not let be done. */
+void ruleset_append_policies(
+	struct strbuf *b, const struct config *c, const struct ruleset_facts *f);
+/* Statements that delete those of `f` that no vendor needs; between the tables. */
+void ruleset_append_unused(struct strbuf *b, const struct config *c, const struct ruleset_facts *f);

@@ -361,8 +361,6 @@ static void append_towards(struct strbuf *b, const struct config_mark *m)
 static void append_chain(struct strbuf *b, const struct config *c, const struct ruleset *r,
 	const struct ruleset_facts *f)
 {
-	_cleanup_free_ char *then = ruleset_marking(&c->mark, "return");
-
 	strbuf_append(b, "\tchain " RULESET_CHAIN " {\n"
 			 "\t\ttype filter hook forward priority filter - 10; policy accept;\n");
 	append_towards(b, &c->mark);
@@ -374,6 +372,7 @@ static void append_chain(struct strbuf *b, const struct config *c, const struct 
 			continue;
 		if (f->without && f->without[i])
 			continue;
+		_cleanup_free_ char *then = ruleset_allowing(c, f, v, "return");
 		strbuf_appendf(b, "\n\t\t# --- %s\n", v->name);
 		ruleset_append_vendor(b, c, v, sets, count, then);
 	}
@@ -417,7 +416,9 @@ static char *whole_text(
 	struct strbuf b = STRBUF_NULL;
 
 	append_head(&b, c);
+	ruleset_append_unused(&b, c, f);
 	strbuf_append(&b, "table inet " RULESET_TABLE " {\n");
+	ruleset_append_policies(&b, c, f);
 	append_sets(&b, &r, NULL, elements_directory);
 	append_rules_of_all(&b, c, &r, f);
 	strbuf_append(&b, "}\n");
@@ -522,6 +523,7 @@ char *ruleset_text_rules(const struct config *c, const struct ruleset_facts *f,
 	strbuf_append(&body, "");
 	if (has_rules(c, f)) {
 		strbuf_append(&body, "table inet " RULESET_TABLE " {\n");
+		ruleset_append_policies(&body, c, f);
 		append_rules_of_all(&body, c, &r, f);
 		strbuf_append(&body, "}\n");
 	}
@@ -530,6 +532,7 @@ char *ruleset_text_rules(const struct config *c, const struct ruleset_facts *f,
 	strbuf_append(&b, strbuf_text(&body));
 	append_chains(&b, "delete", &standing->chains, strbuf_text(&body));
 	append_deleted_sets(&b, &r, &standing->sets);
+	ruleset_append_unused(&b, c, f);
 	return strbuf_take(&b);
 }
 

@@ -168,8 +168,7 @@ static void do_rules(struct commands *c, struct control_call *call)
 {
 	enum { PIECE_MAX = 16 * 1024 };
 	const struct config *config = engine_world(c->engine)->config;
-	const struct ruleset_facts facts = {.outside = engine_uplinks(c->engine)};
-	_cleanup_free_ char *text = ruleset_text(config, &facts);
+	_cleanup_free_ char *text = engine_ruleset(c->engine);
 	_cleanup_free_ char *hook = ruleset_hook(config);
 	json_t *items = json_array();
 

@@ -46,6 +46,8 @@ const struct history *engine_history(const struct engine *e);
 /* Interfaces with a default route, by name; valid until the next turn. */
 const struct strings *engine_uplinks(const struct engine *e);
 const struct rules *engine_rules(const struct engine *e);
+/* The rules for the running configuration, on this machine as it is now; the caller frees it. */
+char *engine_ruleset(const struct engine *e);
 const struct resolver *engine_resolver(const struct engine *e);
 const struct refusals *engine_refusals(const struct engine *e);
 /* Since when no DNS server answers; 0: one does, or none was asked yet. */

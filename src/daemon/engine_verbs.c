@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is asked of the running engine from outside: reload, diff, resolve, release. */
 #include "base/strbuf.h"
+#include "core/ruleset.h"
 #include "daemon/engine_private.h"
 #include "daemon/faults.h"
 #include "daemon/refresh.h"
 #include "edge/config_files.h"
+#include "edge/flow_timeouts.h"
 #include "edge/loop.h"
 #include "edge/nft_conn.h"
+#include "edge/nft_standing.h"
 #include "edge/own_net.h"
 #include "edge/resolver.h"
 #include "edge/service.h"
@@ -35,6 +38,20 @@ const struct strings *engine_uplinks(const struct engine *e)
 const struct rules *engine_rules(const struct engine *e)
 {
 	return &e->rules;
+}
+
+char *engine_ruleset(const struct engine *e)
+{
+	_cleanup_(ruleset_standing_done) struct ruleset_standing standing = {0};
+	_cleanup_(strings_done) struct strings policies = {0};
+	struct ruleset_facts facts = {.outside = engine_uplinks(e)};
+
+	/* What cannot be read is left out, and the text says so. */
+	flow_timeouts_read(&facts.timeouts);
+	if (nft_standing_look(e->rules.standing, nf_family_parse("inet"), RULESET_TABLE,
+		    RULESET_PREFIX, &standing.chains, &standing.sets, &policies) == 0)
+		facts.policies = policies;
+	return ruleset_text(e->world->config, &facts);
 }
 
 const struct resolver *engine_resolver(const struct engine *e)

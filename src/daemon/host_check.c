@@ -3,10 +3,13 @@
 #include "daemon/host_check.h"
 
 #include "core/host.h"
+#include "core/timeouts.h"
+#include "edge/flow_timeouts.h"
 #include "edge/host_files.h"
 #include "edge/nft_host.h"
 #include "edge/own_net_links.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 
 int host_check(const struct config *c)
@@ -15,11 +18,14 @@ int host_check(const struct config *c)
 		[HOST_NOTE] = "note", [HOST_WARNING] = "warning", [HOST_BROKEN] = "broken"};
 	struct host_findings findings;
 	struct host host = {.flows = -1, .flows_max = -1};
+	struct timeouts own;
 	int status = 0;
 
 	host_files_read("", &host);
 	own_net_links_read(&host);
 	nft_host_read(&host);
+	host.lengthens = flow_timeouts_read(&own) == 0 && timeouts_are_known(&own, IPPROTO_TCP) &&
+			 timeouts_are_known(&own, IPPROTO_UDP);
 	host_judge(&host, c, &findings);
 	for (size_t i = 0; i < findings.count; i++) {
 		const struct host_finding *f = &findings.items[i];

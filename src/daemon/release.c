@@ -10,6 +10,7 @@
 #include "core/saved_text.h"
 #include "daemon/rules.h"
 #include "daemon/saved.h"
+#include "edge/flow_timeouts.h"
 #include "edge/loop.h"
 #include "edge/nft_conn.h"
 #include "edge/nft_standing.h"
@@ -158,7 +159,7 @@ static void find_outside(struct strings *ret)
 static int release_rules(const struct config *config, const char *target)
 {
 	_cleanup_(ruleset_standing_done) struct ruleset_standing standing = {0};
-	_cleanup_(strings_done) struct strings sets = {0};
+	_cleanup_(strings_done) struct strings sets = {0}, policies = {0};
 	bool *without = xcalloc(config->vendor_count + 1, sizeof(*without)), any = false;
 	struct nft_standing *s = nft_standing_new();
 	int status = EX_OK;
@@ -169,7 +170,7 @@ static int release_rules(const struct config *config, const char *target)
 		any = any || (without[i] && ruleset_has_vendor(config, v));
 	}
 	int r = any ? nft_standing_look(s, nf_family_parse("inet"), RULESET_TABLE, RULESET_PREFIX,
-			      &standing.chains, &sets)
+			      &standing.chains, &sets, &policies)
 		    : 0;
 	if (r != 0) {
 		fprintf(stderr, "inet " RULESET_TABLE ": cannot be read: %s\n",
@@ -177,7 +178,9 @@ static int release_rules(const struct config *config, const char *target)
 		status = EX_SOFTWARE;
 	} else if (standing.chains.count) {
 		_cleanup_(strings_done) struct strings outside = {0};
-		const struct ruleset_facts facts = {.outside = &outside, .without = without};
+		struct ruleset_facts facts = {
+			.outside = &outside, .without = without, .policies = policies};
+		flow_timeouts_read(&facts.timeouts);
 		find_outside(&outside);
 		_cleanup_free_ char *text = ruleset_text_rules(config, &facts, &standing);
 		status = load_rules(text);

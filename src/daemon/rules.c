@@ -7,6 +7,7 @@
 #include "daemon/refresh.h"
 #include "daemon/rules_private.h"
 #include "daemon/saved.h"
+#include "edge/flow_timeouts.h"
 #include "edge/nft_standing.h"
 #include "edge/state_files.h"
 
@@ -75,9 +76,10 @@ static void set_why(struct rules *r, char *why)
 	r->why = why;
 }
 
-static struct ruleset_facts facts_of(const struct world *w)
+struct ruleset_facts rules_facts(const struct rules *r, const struct world *w)
 {
-	return (struct ruleset_facts){.outside = w->outside, .without = w->rules_released};
+	return (struct ruleset_facts){
+		.outside = w->outside, .without = w->rules_released, .timeouts = r->timeouts};
 }
 
 /* --- the sets --- */
@@ -199,7 +201,7 @@ static void load(struct rules *r, const struct sync *s, struct watch *watch, str
 /* Also where nothing was loaded: the file may be of another time. */
 static void keep(struct rules *r, const struct sync *s, const struct world *w)
 {
-	const struct ruleset_facts facts = facts_of(w);
+	const struct ruleset_facts facts = rules_facts(r, w);
 	_cleanup_free_ char *elements = saved_directory(r->state_directory);
 	_cleanup_free_ char *text =
 		*r->loaded ? ruleset_text_kept(w->config, &facts, elements) : NULL;
@@ -257,12 +259,12 @@ static char *deletions_of(const char *text)
 }
 
 /* What stands, but for the sets that are still being emptied. */
-static int look_at_standing(
-	const struct rules *r, const struct world *w, struct ruleset_standing *ret)
+static int look_at_standing(const struct rules *r, const struct world *w,
+	struct ruleset_standing *ret, struct strings *ret_policies)
 {
 	struct strings sets = {0};
-	int e = nft_standing_look(
-		r->standing, NFPROTO_INET, RULESET_TABLE, RULESET_PREFIX, &ret->chains, &sets);
+	int e = nft_standing_look(r->standing, NFPROTO_INET, RULESET_TABLE, RULESET_PREFIX,
+		&ret->chains, &sets, ret_policies);
 
 	for (size_t i = 0; e == 0 && i < sets.count; i++) {
 		bool left = false;
@@ -279,7 +281,8 @@ static void swap_rules(struct rules *r, const struct sync *s, struct watch *watc
 	uint64_t now_ms)
 {
 	_cleanup_(ruleset_standing_done) struct ruleset_standing standing = {0}, none = {0};
-	int e = look_at_standing(r, w, &standing);
+	_cleanup_(strings_done) struct strings policies = {0};
+	int e = look_at_standing(r, w, &standing, &policies);
 
 	if (e < 0) {
 		fail(r, s, w, xasprintf("the table cannot be read: %s", strerror(-e)), now_ms);
@@ -289,10 +292,11 @@ static void swap_rules(struct rules *r, const struct sync *s, struct watch *watc
 		r->due_ms = now_ms + BUSY_MS;
 		return;
 	}
-	const struct ruleset_facts facts = facts_of(w);
-	_cleanup_free_ char *text = ruleset_text_rules(w->config, &facts, &standing);
+	struct ruleset_facts facts = rules_facts(r, w);
 	free(r->loading);
 	r->loading = ruleset_text_rules(w->config, &facts, &none);
+	facts.policies = policies;
+	_cleanup_free_ char *text = ruleset_text_rules(w->config, &facts, &standing);
 	free(r->deleted);
 	r->deleted = deletions_of(text);
 	bool same = r->in_force && str_eq(r->loading, r->loaded);
@@ -325,6 +329,7 @@ static void begin(struct rules *r, const struct sync *s, struct watch *watch, st
 {
 	r->again = false;
 	r->due_ms = 0;
+	flow_timeouts_read(&r->timeouts); /* all 0 where the kernel has no policies */
 	if (!r->in_force && !r->failures) {
 		set_state(r, RULES_WAITING, now_ms);
 		set_why(r, NULL);
@@ -488,7 +493,7 @@ uint64_t rules_next_ms(const struct rules *r)
 
 void rules_on_reload(struct rules *r, struct world *w, uint64_t now_ms)
 {
-	const struct ruleset_facts facts = facts_of(w);
+	const struct ruleset_facts facts = rules_facts(r, w);
 	struct ruleset_standing none = {0};
 	_cleanup_free_ char *text = ruleset_text_rules(w->config, &facts, &none);
 

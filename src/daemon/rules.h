@@ -4,6 +4,7 @@
  * them. Always in three steps, so that no packet meets a rule whose set is not filled: a child
  * makes the sets; they are filled like any other; a child swaps the chains, and deletes what is no
  * longer wanted. */
+#include "core/timeouts.h"
 #include "daemon/sync.h"
 #include "daemon/watch.h"
 #include "edge/nft_text.h"
@@ -48,9 +49,10 @@ struct rules {
 	uint64_t due_ms;   /* not begun before that */
 	uint64_t names_ms; /* names that were never asked are waited for until then */
 	uint64_t next_ms;
-	bool sets_go_on;   /* some kept what they no longer should have, until now */
-	unsigned failures; /* in a row */
-	char *told;        /* the failure that was last told */
+	bool sets_go_on;          /* some kept what they no longer should have, until now */
+	unsigned failures;        /* in a row */
+	struct timeouts timeouts; /* the kernel's, when the steps were begun */
+	char *told;               /* the failure that was last told */
 	/* The child under way has ended so. */
 	bool ended;
 	struct nft_text_end end;

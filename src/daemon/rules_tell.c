@@ -116,6 +116,7 @@ void rules_tell_in_force(
 {
 	_cleanup_(ruleset_done) struct ruleset sets = ruleset_of(w->config);
 	_cleanup_(strbuf_done) struct strbuf b = STRBUF_NULL;
+	const struct ruleset_facts facts = rules_facts(r, w);
 	size_t vendors = 0;
 
 	for (size_t i = 0; i < w->config->vendor_count; i++)
@@ -127,6 +128,10 @@ void rules_tell_in_force(
 	else
 		strbuf_appendf(&b, " are %sin force: vendors %zu, sets %zu", stood ? "still " : "",
 			vendors, sets.count);
+	if (ruleset_lengthens_not(w->config, &facts))
+		strbuf_append(&b,
+			"; timeouts of profiles are left out, as this kernel does not say "
+			"how long it keeps flows, or cannot keep them for longer");
 	if (r->deleted)
 		strbuf_appendf(&b, "; deleted, as nothing needs it any more: %s", r->deleted);
 	tell(s, w, EVENT_RULES_LOADED, LOG_NOTICE, strbuf_text(&b));

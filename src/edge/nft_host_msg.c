@@ -17,7 +17,8 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
 
-static size_t encode_dump(void *buf, unsigned message, uint32_t seq)
+/* `type`: of objects. */
+static size_t encode_dump(void *buf, unsigned message, uint32_t type, uint32_t seq)
 {
 	memset(buf, 0, NFT_MSG_REQUEST_MAX);
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
@@ -27,18 +28,23 @@ static size_t encode_dump(void *buf, unsigned message, uint32_t seq)
 	struct nfgenmsg *g = mnl_nlmsg_put_extra_header(h, sizeof(*g));
 	g->nfgen_family = NFPROTO_UNSPEC;
 	if (message == NFT_MSG_GETOBJ)
-		mnl_attr_put_u32(h, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_CT_HELPER));
+		mnl_attr_put_u32(h, NFTA_OBJ_TYPE, htonl(type));
 	return h->nlmsg_len;
 }
 
 size_t nft_host_msg_encode_dump_flowtables(void *buf, uint32_t seq)
 {
-	return encode_dump(buf, NFT_MSG_GETFLOWTABLE, seq);
+	return encode_dump(buf, NFT_MSG_GETFLOWTABLE, 0, seq);
 }
 
 size_t nft_host_msg_encode_dump_helpers(void *buf, uint32_t seq)
 {
-	return encode_dump(buf, NFT_MSG_GETOBJ, seq);
+	return encode_dump(buf, NFT_MSG_GETOBJ, NFT_OBJECT_CT_HELPER, seq);
+}
+
+size_t nft_host_msg_encode_dump_policies(void *buf, uint32_t seq)
+{
+	return encode_dump(buf, NFT_MSG_GETOBJ, NFT_OBJECT_CT_TIMEOUT, seq);
 }
 
 static uint8_t family_of(const struct nft_msg *m)
@@ -147,20 +153,47 @@ void nft_host_msg_take_flowtable(const struct nft_msg *m, struct host *h)
 		add_name(&h->flowtables, m, table, name);
 }
 
-void nft_host_msg_take_object(const struct nft_msg *m, struct host *h)
-{
-	const struct nlattr *at[NFTA_OBJ_MAX + 1], *data[NFTA_CT_HELPER_NAME + 1];
+struct object {
+	const char *table, *name;
 	uint32_t type;
+	struct nft_attrs data;
+};
+
+static bool decode_object(const struct nft_msg *m, struct object *ret)
+{
+	const struct nlattr *at[NFTA_OBJ_MAX + 1];
 
 	if (!is_type(m, NFT_MSG_NEWOBJ))
-		return;
+		return false;
 	nft_attrs_index(nft_attrs_of_message(m->header), NFTA_OBJ_MAX, at);
-	const char *table = nft_attr_text(at[NFTA_OBJ_TABLE]);
-	const char *name = nft_attr_text(at[NFTA_OBJ_NAME]);
-	if (!table || !name || !at[NFTA_OBJ_DATA] || !nft_attr_u32(at[NFTA_OBJ_TYPE], &type) ||
-		type != NFT_OBJECT_CT_HELPER)
+	ret->table = nft_attr_text(at[NFTA_OBJ_TABLE]);
+	ret->name = nft_attr_text(at[NFTA_OBJ_NAME]);
+	if (!ret->table || !ret->name || !at[NFTA_OBJ_DATA] ||
+		!nft_attr_u32(at[NFTA_OBJ_TYPE], &ret->type))
+		return false;
+	ret->data = nft_attrs_inside(at[NFTA_OBJ_DATA]);
+	return true;
+}
+
+void nft_host_msg_take_object(const struct nft_msg *m, struct host *h)
+{
+	const struct nlattr *data[NFTA_CT_HELPER_NAME + 1];
+	struct object o;
+
+	if (!decode_object(m, &o) || o.type != NFT_OBJECT_CT_HELPER)
 		return;
-	nft_attrs_index(nft_attrs_inside(at[NFTA_OBJ_DATA]), NFTA_CT_HELPER_NAME, data);
+	nft_attrs_index(o.data, NFTA_CT_HELPER_NAME, data);
 	if (str_eq(nft_attr_text(data[NFTA_CT_HELPER_NAME]), "sip"))
-		add_name(&h->helpers, m, table, name);
+		add_name(&h->helpers, m, o.table, o.name);
+}
+
+const char *nft_host_msg_timeout_policy(
+	const struct nft_msg *m, uint8_t nf_family, const char *table)
+{
+	struct object o;
+
+	return decode_object(m, &o) && o.type == NFT_OBJECT_CT_TIMEOUT &&
+			       family_of(m) == nf_family && str_eq(o.table, table)
+		       ? o.name
+		       : NULL;
 }

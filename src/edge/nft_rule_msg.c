@@ -167,6 +167,10 @@ bool nft_rule_next_ref(struct nft_attrs *expressions, struct nft_ref *ret)
 		} else if (str_eq(name, "objref")) {
 			ref.name = nft_attr_text(at[NFTA_OBJREF_SET_NAME]);
 			ref.kind = NFT_REF_MAP;
+			if (!ref.name) {
+				ref.name = nft_attr_text(at[NFTA_OBJREF_IMM_NAME]);
+				ref.kind = NFT_REF_OBJECT;
+			}
 		} else if (str_eq(name, "immediate")) {
 			decode_verdict(at[NFTA_IMMEDIATE_DATA], &code, &ref.name);
 			ref.kind = NFT_REF_CHAIN;

@@ -62,6 +62,7 @@ enum nft_ref_kind {
 	NFT_REF_VMAP,     /* takes a verdict out of it, and may so jump to any chain named there */
 	NFT_REF_UPDATE,   /* puts elements into it */
 	NFT_REF_CHAIN,    /* jump or goto: `name` is a chain */
+	NFT_REF_OBJECT,   /* uses it: `name` is an object (of any type), and no set */
 };
 
 struct nft_ref {

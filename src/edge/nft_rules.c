@@ -109,6 +109,8 @@ static bool on_rule(void *userdata, const struct nft_msg *m)
 	if (!str_eq(rule.table, t->table->table))
 		return true;
 	for (struct nft_attrs at = rule.expressions; nft_rule_next_ref(&at, &ref);) {
+		if (ref.kind == NFT_REF_OBJECT)
+			continue;
 		if (ref.kind == NFT_REF_CHAIN || ref.kind == NFT_REF_VMAP) {
 			nft_graph_lead(nft_graph_chain(&t->graph, rule.chain),
 				ref.kind == NFT_REF_CHAIN ? nft_graph_chain(&t->graph, ref.name)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Chains, sets and rules by name. */
+/* Chains, sets, rules and ct timeout objects by name. */
 #include "edge/nft_standing.h"
 
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "edge/nft_host_msg.h"
 #include "edge/nft_rule_msg.h"
 #include "edge/nft_socket.h"
 
@@ -24,8 +25,8 @@ struct reading {
 	uint32_t generation;
 	uint8_t nf_family;
 	const char *table, *prefix;
-	struct strings chains, sets;
-	struct strings used_chains, used_sets; /* by rules of other chains */
+	struct strings chains, sets, policies;
+	struct strings used_chains, used_sets, used_policies; /* by rules of other chains */
 	char *last;
 };
 
@@ -50,8 +51,10 @@ static void reading_done(struct reading *t)
 {
 	strings_done(&t->chains);
 	strings_done(&t->sets);
+	strings_done(&t->policies);
 	strings_done(&t->used_chains);
 	strings_done(&t->used_sets);
+	strings_done(&t->used_policies);
 	free(t->last);
 }
 
@@ -77,6 +80,15 @@ static bool on_set(void *userdata, const struct nft_msg *m)
 	return true;
 }
 
+static bool on_object(void *userdata, const struct nft_msg *m)
+{
+	struct reading *t = userdata;
+	const char *name = nft_host_msg_timeout_policy(m, t->nf_family, t->table);
+	if (name && str_starts(name, t->prefix))
+		strings_add(&t->policies, name);
+	return true;
+}
+
 static bool on_rule(void *userdata, const struct nft_msg *m)
 {
 	struct reading *t = userdata;
@@ -88,7 +100,9 @@ static bool on_rule(void *userdata, const struct nft_msg *m)
 	if (!str_eq(rule.table, t->table) || str_starts(rule.chain, t->prefix))
 		return true;
 	for (struct nft_attrs at = rule.expressions; nft_rule_next_ref(&at, &ref);) {
-		struct strings *used = ref.kind == NFT_REF_CHAIN ? &t->used_chains : &t->used_sets;
+		struct strings *used = ref.kind == NFT_REF_CHAIN    ? &t->used_chains
+				       : ref.kind == NFT_REF_OBJECT ? &t->used_policies
+								    : &t->used_sets;
 		if (str_starts(ref.name, t->prefix))
 			strings_add(used, ref.name);
 	}
@@ -105,6 +119,10 @@ static int read_table(struct reading *t)
 		return r;
 	len = nft_rule_encode_dump_sets(request, s->seq, t->nf_family);
 	r = nft_socket_dump(s, request, len, NFT_MSG_KIND_SET, t->generation, on_set, t);
+	if (r != 0)
+		return r;
+	len = nft_host_msg_encode_dump_policies(request, s->seq);
+	r = nft_socket_dump(s, request, len, NFT_MSG_KIND_OTHER, t->generation, on_object, t);
 	if (r != 0)
 		return r;
 	len = nft_rule_encode_dump_rules(request, s->seq, t->nf_family, t->table);
@@ -171,13 +189,15 @@ static void take(struct strings *ret, const struct strings *names, const struct 
 }
 
 int nft_standing_look(struct nft_standing *s, uint8_t nf_family, const char *table,
-	const char *prefix, struct strings *ret_chains, struct strings *ret_sets)
+	const char *prefix, struct strings *ret_chains, struct strings *ret_sets,
+	struct strings *ret_policies)
 {
 	struct reading t = {.nf_family = nf_family, .table = table, .prefix = prefix};
 	int r = look(s, &t, read_table);
 	if (r == 0) {
 		take(ret_chains, &t.chains, &t.used_chains);
 		take(ret_sets, &t.sets, &t.used_sets);
+		take(ret_policies, &t.policies, &t.used_policies);
 	}
 	reading_done(&t);
 	return r;

@@ -86,7 +86,11 @@ static void require_plain_rules(const struct config *c)
 {
 	char *uplink[] = {(char[]){"wan0"}};
 	const struct strings outside = {uplink, c->devices_count % 2, 1};
-	char *text = ruleset_text(c, &(struct ruleset_facts){.outside = &outside});
+	struct ruleset_facts facts = {.outside = &outside};
+
+	for (size_t i = 0; i < TIMEOUTS_STATES; i++)
+		facts.timeouts.s[i] = c->vendor_count % 2;
+	char *text = ruleset_text(c, &facts);
 
 	for (const char *p = text; *p; p++)
 		REQUIRE(*p == '\n' || *p == '\t' || (*p >= ' ' && *p <= '~'));

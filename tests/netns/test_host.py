@@ -29,8 +29,8 @@ def test_gateway_is_looked_at_with_host_only(make_lab):
     assert "host: warning: [devices floor] interface = nosuch0: this machine has no such" in r.stdout
 
 
-def test_what_breaks_a_vendor_is_told_until_it_is_mended(make_lab):
-    lab, daemon = begin(make_lab)
+def test_flows_of_a_set_that_are_forgotten_too_soon_are_told_until_it_is_mended(make_lab):
+    lab, daemon = begin(make_lab, CONFIG + recipes.sets("own acme"))
     sysctl = "net.netfilter.nf_conntrack_udp_timeout"
     said = check(daemon, "--host").stdout
     assert "vendor acme needs idle UDP flows to be kept for 10min" in said
@@ -39,6 +39,14 @@ def test_what_breaks_a_vendor_is_told_until_it_is_mended(make_lab):
         lab.gateway.run(["sysctl", "-qw", f"{name}=600"])
     assert "idle" not in check(daemon, "--host").stdout
 
+
+def test_flows_that_the_rules_keep_are_not_told(make_lab):
+    _, daemon = begin(make_lab)
+    assert "idle" not in check(daemon, "--host").stdout
+
+
+def test_what_breaks_a_vendor_is_told_until_it_is_mended(make_lab):
+    lab, daemon = begin(make_lab)
     lab.gateway.nft("table ip phones {\nct helper h {\ntype \"sip\" protocol udp;\n}\n}\n")
     assert "ct helper ip phones h rewrites SIP: vendor acme" in check(daemon, "--host").stdout
     lab.gateway.nft("delete table ip phones")

@@ -427,10 +427,12 @@ static void test_what_is_idle_is_said_and_kept_for_the_status(void)
 		"[endpoint x]\ndirection = both\naddress = any\nallow = tcp/1\n"
 		"[endpoint w]\ndefault = no\nname = *.w.example\nallow = tcp/1\n");
 	CHECK_STR(load(),
-		"allowsyncd.conf:1: warning: [vendor b] tcp-timeout-min 10min: timeouts are not "
-		"carried out by this version\n"
-		"allowsyncd.conf:1: warning: [vendor b] udp-timeout-min 2min: timeouts are not "
-		"carried out by this version\n"
+		"allowsyncd.conf:1: warning: [vendor b] tcp-timeout-min 10min: not for what a "
+		"[set] takes, only by the rules that the daemon loads (allowsyncctl check --host "
+		"says what this machine has)\n"
+		"allowsyncd.conf:1: warning: [vendor b] udp-timeout-min 2min: not for what a "
+		"[set] takes, only by the rules that the daemon loads (allowsyncctl check --host "
+		"says what this machine has)\n"
 		"allowsyncd.conf:1: warning: [vendor b] o: old\n"
 		"allowsyncd.conf:1: warning: [vendor b] i: inbound, and no [set] with direction = "
 		"in "
@@ -446,10 +448,17 @@ static void test_what_is_idle_is_said_and_kept_for_the_status(void)
 	CHECK_INT(diags.errors, 0);
 	CHECK_INT(config->undone_count, 6);
 	CHECK_STR(config->undone[0].text,
-		"[vendor b] tcp-timeout-min 10min: timeouts are not carried out by this version");
+		"[vendor b] tcp-timeout-min 10min: not for what a [set] takes, only by the rules "
+		"that the daemon loads (allowsyncctl check --host says what this machine has)");
 	CHECK_STR(config->undone[0].at.file, "allowsyncd.conf");
 	CHECK_INT(config->undone[0].at.line, 1);
 
+	/* Where no [set] takes it, rules keep its flows. */
+	lab_write(root, PACKAGE "acme.conf",
+		"[profile]\nregion = us\ntcp-timeout-min = 10min\n[endpoint o]\n"
+		"name = o.example\nallow = tcp/1\n");
+	CHECK(!strstr(load(), "[vendor c] tcp-timeout-min"));
+	CHECK_INT(config->undone_count, 6);
 	lab_write(root, DROP_IN "in.conf",
 		"[set in]\nfamily = inet\ntable = t\nset = in\n"
 		"vendor = b\ndirection = in\n");

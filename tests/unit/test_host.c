@@ -127,6 +127,14 @@ static void flows_forgotten_sooner_than_a_vendor_needs_are_told_with_the_sysctl(
 		"warning: vendor p needs idle one-way UDP flows to be kept for 2min; this machine "
 		"forgets them after 119s\n"
 		"\tsysctl net.netfilter.nf_conntrack_udp_timeout=120\n");
+	/* The rules lengthen them, but not what a [set] takes. */
+	host.lengthens = true;
+	CHECK_STR(judged(), "");
+	begin("[vendor p]\n[set s]\nfamily = ip\ntable = t\nset = s\nvendor = p\n");
+	host.lengthens = true;
+	host.timeouts = (struct host_timeouts){599, 119, 119};
+	judged();
+	CHECK_INT(findings.count, 3);
 	host.timeouts = (struct host_timeouts){600, 120, 120};
 	CHECK_STR(judged(), "");
 	host.timeouts = (struct host_timeouts){-1, -1, -1};

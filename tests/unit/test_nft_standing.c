@@ -17,10 +17,12 @@ static struct nft_standing *standing;
 static const char *look(const char *table)
 {
 	static char text[1024];
-	_cleanup_(strings_done) struct strings chains = {0}, sets = {0};
-	int r = nft_standing_look(standing, NFPROTO_INET, table, "v_", &chains, &sets);
+	_cleanup_(strings_done) struct strings chains = {0}, sets = {0}, policies = {0};
+	int r = nft_standing_look(standing, NFPROTO_INET, table, "v_", &chains, &sets, &policies);
 	_cleanup_free_ char *c = strings_join(&chains, ", "), *s = strings_join(&sets, ", ");
-	snprintf(text, sizeof(text), "%d chains %s; sets %s", r, c, s);
+	_cleanup_free_ char *p = strings_join(&policies, ", ");
+	snprintf(text, sizeof(text), "%d chains %s; sets %s%s%s", r, c, s,
+		policies.count ? "; policies " : "", p);
 	return text;
 }
 
@@ -33,6 +35,18 @@ static void what_begins_so_is_found(void)
 		      "table ip t { set v_h { type ipv4_addr; }\nchain v_i { }\n}\n"));
 	CHECK_STR(look("t"), "0 chains v_c, v_e; sets v_a");
 	CHECK_STR(look("none"), "0 chains ; sets ");
+}
+
+static void policies_are_found_and_no_other_objects(void)
+{
+	CHECK(lab_nft("flush ruleset\ntable inet t {\ncounter v_a { }\n"
+		      "ct timeout v_b.c {\nprotocol udp\n}\nct timeout v_d {\nprotocol tcp\n}\n"
+		      "ct timeout hers {\nprotocol tcp\n}\nct timeout v_e {\nprotocol udp\n}\n"
+		      "chain theirs { ct timeout set \"v_e\"\n}\n"
+		      "chain v_f { ct timeout set \"v_d\"\n}\n}\n"
+		      "table inet u {\nct timeout v_g {\nprotocol udp\n}\n}\n"
+		      "table ip t {\nct timeout v_h {\nprotocol udp\n}\n}\n"));
+	CHECK_STR(look("t"), "0 chains v_f; sets ; policies v_b.c, v_d");
 }
 
 static void what_others_rules_use_is_left_out(void)
@@ -118,6 +132,7 @@ int main(void)
 		return 0;
 	standing = nft_standing_new();
 	TAP_RUN(what_begins_so_is_found);
+	TAP_RUN(policies_are_found_and_no_other_objects);
 	TAP_RUN(what_others_rules_use_is_left_out);
 	TAP_RUN(a_set_that_nft_falls_over_is_named);
 	nft_standing_free(standing);

@@ -21,6 +21,10 @@ static struct diag_list diags;
 /* Of the machine: where its default routes lead. */
 static char *uplinks[] = {(char[]){"ppp0"}, (char[]){"wwan0"}};
 static struct strings outside = {uplinks, ARRAY_LEN(uplinks), ARRAY_LEN(uplinks)};
+static const struct timeouts usual = {
+	{120, 60, 432000, 120, 60, 30, 120, 10, 120, 300, 300, 30, 120}};
+static const struct timeouts hasty = {{121, 61, 300, 400, 61, 31, 121, 11, 121, 301, 301, 33, 150}};
+static struct ruleset_facts machine = {.outside = &outside};
 
 /* NULL: refused, and `diags` says why. The caller frees it. */
 static char *text_of_root(const char *root)
@@ -31,7 +35,7 @@ static char *text_of_root(const char *root)
 	diag_list_done(&diags);
 	config_load(root, &diags, &config);
 	if (!diags.errors)
-		text = ruleset_text(config, &(struct ruleset_facts){.outside = &outside});
+		text = ruleset_text(config, &machine);
 	config_free(config);
 	return text;
 }
@@ -44,6 +48,9 @@ static char *text_of_case(void)
 	char *root = lab_new();
 
 	outside.count = strstr(current, "no-route") ? 0 : ARRAY_LEN(uplinks);
+	machine.timeouts = strstr(current, "timeouts-unknown") ? (struct timeouts){0}
+			   : strstr(current, "timeouts")       ? hasty
+							       : usual;
 	lab_link(root, MAIN, conf);
 	lab_link(root, ALLOWSYNCD_CONF_DIR "/vendors", vendors);
 	lab_link(root, ALLOWSYNCD_VENDOR_DIR, packaged);
@@ -482,7 +489,7 @@ static char *text_with_hole(const struct hole *h, unsigned byte)
 	struct config *config = config_build(
 		c.main_files, c.main_count, give_profile, &c, NULL, public_suffix_of, &diags);
 	if (!diags.errors)
-		text = ruleset_text(config, &(struct ruleset_facts){.outside = &outside});
+		text = ruleset_text(config, &machine);
 	config_free(config);
 	for (size_t i = 0; i < c.main_count; i++)
 		reader_file_done(&c.main_files[i]);

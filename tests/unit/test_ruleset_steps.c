@@ -12,6 +12,8 @@
 	"[profile]\n[endpoint e]\nallow = tcp/443\nname = a.example\n"                             \
 	"[endpoint ping]\nname = b.example\nallow = icmp/echo-request\n"
 
+#define ENDPOINT "[endpoint e]\nallow = udp/1\nname = a.example\n"
+
 static char *root;
 static bool has_kernel;
 static struct diag_list diags;
@@ -121,6 +123,57 @@ static void what_is_not_wanted_goes_and_what_is_not_ours_stays(void)
 	CHECK(!strstr(nothing, "v_acme4"));
 }
 
+/* The kernel's timeouts are short, and then not known. */
+static void policies_come_with_the_rules_and_go_after_them(void)
+{
+	_cleanup_(ruleset_standing_done) struct ruleset_standing there = {0};
+	_cleanup_(strings_done) struct strings stands = {0};
+	const bool without[] = {true};
+
+	if (!has_kernel)
+		TAP_SKIP("needs root");
+	config_free(config_of("[vendor acme]\n"));
+	lab_write(root, ADMINS "acme.conf", "[profile]\nudp-timeout-min = 10min\n" ENDPOINT);
+	struct config *config;
+	diag_list_done(&diags);
+	config_load(root, &diags, &config);
+	struct ruleset_facts known = {0};
+	for (size_t i = 0; i < TIMEOUTS_STATES; i++)
+		known.timeouts.s[i] = 60;
+	CHECK(unshare(CLONE_NEWNET) == 0);
+	CHECK(lab_nft("table inet allowsync {\n"
+		      "ct timeout v_udp.9.abc {\nprotocol udp\npolicy = { replied : 9 }\n}\n"
+		      "chain v_mark { type filter hook forward priority filter - 10; "
+		      "ct timeout set \"v_udp.9.abc\"\n}\n}\n"));
+	standing(&there, RULESET_CHAIN, NULL);
+	strings_add(&stands, "v_udp.9.abc");
+	_cleanup_free_ char *sets = ruleset_text_sets(config, NULL);
+	known.policies = stands;
+	_cleanup_free_ char *rules = ruleset_text_rules(config, &known, &there);
+	CHECK(!ruleset_lengthens_not(config, &known));
+	CHECK(lab_nft("%s", sets));
+	CHECK(lab_nft("%s", rules));
+	const char *list = lab_output("nft list ruleset");
+	CHECK_INT(lab_count(list, "\tct timeout v_"), 1);
+	CHECK_INT(lab_count(list, "unreplied : 600, replied : 600"), 1);
+	CHECK_INT(lab_count(list, "ct timeout set"), 2); /* of IPv4 and IPv6 */
+	/* Of a released vendor they go. */
+	char name[64];
+	CHECK(sscanf(strstr(list, "ct timeout v_"), "ct timeout %60s", name) == 1);
+	strings_done(&stands);
+	strings_add(&stands, name);
+	known.policies = stands;
+	known.without = without;
+	_cleanup_free_ char *released = ruleset_text_rules(config, &known, &there);
+	CHECK(lab_nft("%s", released));
+	CHECK_INT(lab_count(lab_output("nft list ruleset"), "ct timeout"), 0);
+	CHECK(ruleset_lengthens_not(config, &facts));
+	_cleanup_free_ char *unknown = ruleset_text_rules(config, &facts, &there);
+	CHECK(strstr(unknown, "# not in these rules: acme, udp-timeout-min 10min"));
+	CHECK(!strstr(unknown, "ct timeout"));
+	config_free(config);
+}
+
 static void nothing_to_mark_is_no_text(void)
 {
 	_cleanup_(ruleset_standing_done) struct ruleset_standing none = {0};
@@ -159,6 +212,7 @@ int main(void)
 	has_kernel = geteuid() == 0 && unshare(CLONE_NEWNET) == 0;
 	TAP_RUN(two_steps_come_to_the_same_as_one);
 	TAP_RUN(what_is_not_wanted_goes_and_what_is_not_ours_stays);
+	TAP_RUN(policies_come_with_the_rules_and_go_after_them);
 	TAP_RUN(nothing_to_mark_is_no_text);
 	TAP_RUN(names_that_stand_cannot_inject);
 	if (root)
