@@ -23,6 +23,17 @@ bool ruleset_lets_in(const struct config_devices *d)
 	return d->address_count || !d->macs.count;
 }
 
+const struct strings *ruleset_towards(
+	const struct config *c, const struct strings *outside, const struct config_devices *d)
+{
+	static const struct strings none;
+
+	return d->towards.count        ? &d->towards
+	       : c->mark.towards.count ? &c->mark.towards
+	       : outside               ? outside
+				       : &none;
+}
+
 bool ruleset_has_inbound(const struct config_vendor *v)
 {
 	for (size_t i = 0; i < v->endpoint_count; i++) {

@@ -64,6 +64,9 @@ bool ruleset_marks_vendor(const struct config *c, const struct config_vendor *v)
 bool ruleset_marks_any(const struct config *c, const struct config_vendor *v);
 /* Can the group be known on the way in, where packets do not have its MAC addresses? */
 bool ruleset_lets_in(const struct config_devices *d);
+/* The interfaces to the outside, for that group. `outside`: as ruleset_facts has it. */
+const struct strings *ruleset_towards(
+	const struct config *c, const struct strings *outside, const struct config_devices *d);
 /* NULL: all that the endpoint allows outwards is carried out by the rules; else what is not, and
  * why (static text). */
 const char *ruleset_leaves_out(

@@ -223,17 +223,6 @@ static void append_inwards(const struct devices_text *t, const struct config_dev
 
 /* --- whose packet --- */
 
-static const struct strings *towards_of(
-	const struct devices_text *t, const struct config_devices *d)
-{
-	static const struct strings none;
-
-	return d->towards.count           ? &d->towards
-	       : t->c->mark.towards.count ? &t->c->mark.towards
-	       : t->f->outside            ? t->f->outside
-					  : &none;
-}
-
 /* Each as far as it goes into a rule: the group's addresses of one family, or what stands for that
  * family where it names none. `key`: where they are. */
 static void whose(const struct config_devices *d, const char *key, struct strings *ret)
@@ -262,7 +251,7 @@ static void append_interfaces(struct strbuf *b, const char *key, const struct st
 
 static void append_dispatch_out(const struct devices_text *t, const struct config_devices *d)
 {
-	const struct strings *towards = towards_of(t, d);
+	const struct strings *towards = ruleset_towards(t->c, t->f->outside, d);
 	_cleanup_(strings_done) struct strings who = {0};
 
 	whose(d, "saddr", &who);
@@ -287,7 +276,7 @@ static void append_dispatch_out(const struct devices_text *t, const struct confi
 
 static void append_dispatch_in(const struct devices_text *t, const struct config_devices *d)
 {
-	const struct strings *towards = towards_of(t, d);
+	const struct strings *towards = ruleset_towards(t->c, t->f->outside, d);
 	_cleanup_(strings_done) struct strings who = {0};
 
 	if (!towards->count || !group_comes_in(t->c, d))
