@@ -329,7 +329,8 @@ static void begin(struct rules *r, const struct sync *s, struct watch *watch, st
 {
 	r->again = false;
 	r->due_ms = 0;
-	flow_timeouts_read(&r->timeouts); /* all 0 where the kernel has no policies */
+	r->timeouts = (struct timeouts){0};
+	flow_timeouts_read(&r->timeouts); /* what is not known is left out, and said */
 	if (!r->in_force && !r->failures) {
 		set_state(r, RULES_WAITING, now_ms);
 		set_why(r, NULL);

@@ -241,6 +241,7 @@ int flow_table_end(flow_table_fn fn, void *userdata, size_t *ret_ended)
 		mnl_socket_close(t->socket);
 	free(t->round);
 	free(t);
-	*ret_ended = ended;
+	if (r == 0)
+		*ret_ended = ended;
 	return r;
 }

@@ -82,6 +82,7 @@ int flow_timeouts_read(struct timeouts *ret)
 		r = ask(s, 2, &of_udp);
 	if (s)
 		mnl_socket_close(s);
-	*ret = r < 0 ? (struct timeouts){0} : found;
+	if (r == 0)
+		*ret = found;
 	return r;
 }

@@ -5,6 +5,6 @@
 
 struct timeouts;
 
-/* -errno: the kernel does not say, or has no such policies (the one comes with the other); `ret` is
- * then all 0. Needs CAP_NET_ADMIN. */
+/* -errno: the kernel does not say, or has no such policies: the one comes with the other. Needs
+ * CAP_NET_ADMIN. */
 int flow_timeouts_read(struct timeouts *ret);

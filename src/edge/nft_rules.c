@@ -3,12 +3,14 @@
  * become a graph (edge/nft_graph.h). */
 #include "edge/nft_rules.h"
 
+#include "allowsync/profile.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "edge/nft_graph.h"
 #include "edge/nft_socket.h"
 
 #include <errno.h>
+#include <linux/netfilter.h>
 #include <string.h>
 
 enum { LOOK_TRIES = 4 };
@@ -201,16 +203,20 @@ static int read_tables(struct nft_rules *rules, const struct set_id *const *ids,
 	return 0;
 }
 
+static int open_socket(struct nft_rules *rules)
+{
+	int r = rules->open ? 0 : nft_socket_open(&rules->socket);
+
+	rules->open = r == 0;
+	return r;
+}
+
 int nft_rules_look(struct nft_rules *rules, const struct set_id *const *ids, size_t count,
 	struct nft_uses *ret)
 {
 	struct nft_uses uses = NFT_USES_NULL;
 	uint32_t before, after;
-	int r = 0;
-	if (!rules->open) {
-		r = nft_socket_open(&rules->socket);
-		rules->open = r == 0;
-	}
+	int r = open_socket(rules);
 	if (r == 0)
 		r = nft_socket_generation(&rules->socket, &before);
 	for (int try = 0; r == 0 && try < LOOK_TRIES; try++, before = after) {
@@ -224,6 +230,56 @@ int nft_rules_look(struct nft_rules *rules, const struct set_id *const *ids, siz
 		forget_uses_from(&uses, 0);
 	}
 	nft_uses_done(&uses);
+	return r ? r : NFT_RULES_E_BUSY;
+}
+
+struct dropping {
+	const char *table;
+	struct strings *to;
+};
+
+static bool on_dropping(void *userdata, const struct nft_msg *m)
+{
+	const struct dropping *d = userdata;
+	struct nft_rule rule;
+
+	if (nft_rule_decode(m, &rule) < 0)
+		return false;
+	/* Rules of a chain come together. */
+	if (rule.end == NFT_RULE_END_DROP && str_eq(rule.table, d->table) &&
+		!(d->to->count && str_eq(d->to->items[d->to->count - 1], rule.chain)))
+		strings_add(d->to, rule.chain);
+	return d->to->count <= NFT_RULES_MAX;
+}
+
+int nft_rules_look_dropping(struct nft_rules *rules, const char *table, struct strings *ret)
+{
+	request_buf request;
+	uint32_t before, after;
+	int r = open_socket(rules);
+
+	if (r == 0)
+		r = nft_socket_generation(&rules->socket, &before);
+	for (int try = 0; r == 0 && try < LOOK_TRIES; try++, before = after) {
+		struct strings found = {0};
+		struct dropping d = {table, &found};
+		size_t len =
+			nft_rule_encode_dump_rules(request, rules->socket.seq, NFPROTO_INET, table);
+		rules->looks++;
+		int read = nft_socket_dump(
+			&rules->socket, request, len, NFT_MSG_KIND_RULE, before, on_dropping, &d);
+		r = read == -ENOENT ? 0 : read < 0 ? read : 0;
+		if (found.count > NFT_RULES_MAX)
+			r = -EMSGSIZE;
+		if (r == 0)
+			r = nft_socket_generation(&rules->socket, &after);
+		bool whole = r == 0 && read <= 0 && after == before;
+		for (size_t i = 0; whole && i < found.count; i++)
+			strings_add(ret, found.items[i]);
+		strings_done(&found);
+		if (whole)
+			return 0;
+	}
 	return r ? r : NFT_RULES_E_BUSY;
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct nft_rules;
+struct strings;
 
 enum { NFT_RULES_E_BUSY = 1 }; /* the ruleset changed under every try to read it */
 
@@ -41,5 +42,8 @@ enum { NFT_RULES_MAX = 100000 };
 int nft_rules_look(
 	struct nft_rules *r, const struct set_id *const *ids, size_t count, struct nft_uses *ret);
 void nft_uses_done(struct nft_uses *u);
+/* Adds the chains of that inet table in which a rule drops or rejects, each once; of one
+ * generation. Of no table: none. NFT_RULES_E_BUSY; -EMSGSIZE: more than NFT_RULES_MAX. */
+int nft_rules_look_dropping(struct nft_rules *r, const char *table, struct strings *ret);
 /* How often rules were read (each try counts). */
 uint64_t nft_rules_look_count(const struct nft_rules *r);

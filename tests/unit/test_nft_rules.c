@@ -3,6 +3,7 @@
  * network namespace; and the same bytes damaged. */
 #include "edge/nft_rules.h"
 
+#include "allowsync/profile.h"
 #include "base/mem.h"
 #include "edge/nft_socket.h"
 #include "nft_lab.h"
@@ -200,6 +201,31 @@ static void test_a_table_that_is_not_there_uses_nothing(void)
 	free(name);
 }
 
+static const char *dropping(const char *table)
+{
+	static char *text;
+	struct strings chains = {0};
+	CHECK_INT(nft_rules_look_dropping(rules, table, &chains), 0);
+	free(text);
+	text = strings_join(&chains, " ");
+	strings_done(&chains);
+	return text;
+}
+
+static void test_chains_that_drop_or_reject_are_named_once(void)
+{
+	CHECK(lab_nft("flush ruleset\n"));
+	CHECK_STR(dropping("t"), "");
+	CHECK(lab_nft("table inet t {\nchain a { counter\nmeta l4proto 6 reject with tcp reset\n"
+		      "reject with icmpx admin-prohibited\n}\n"
+		      "chain b { counter log group 1\n}\nchain c { tcp dport 1 drop\n}\n"
+		      "chain d { accept\n}\nchain e { goto d\n}\n"
+		      "chain f { type filter hook forward priority 0; policy drop;\n}\n}\n"
+		      "table inet u { chain x { drop\n}\n}\ntable ip t { chain y { drop\n}\n}\n"));
+	CHECK_STR(dropping("t"), "a c");
+	CHECK_STR(dropping("u"), "x");
+}
+
 /* --- bytes --- */
 
 static void decode_all(const void *datagram, size_t len)
@@ -295,6 +321,7 @@ int main(void)
 	TAP_RUN(test_handles_are_those_that_nft_lists);
 	TAP_RUN(test_thousands_of_rules_are_read_whole);
 	TAP_RUN(test_a_table_that_is_not_there_uses_nothing);
+	TAP_RUN(test_chains_that_drop_or_reject_are_named_once);
 	TAP_RUN(test_damaged_answers_are_survived);
 	nft_socket_close(&sock);
 	nft_rules_free(rules);
