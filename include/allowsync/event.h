@@ -51,6 +51,7 @@ enum event_kind {
 	EVENT_RESOLVER,         /* the list of servers is empty, or changed */
 	EVENT_CONTROL_FAILED,   /* the control socket cannot be had */
 	EVENT_PAUSED,           /* or resumed, by an admin */
+	EVENT_FLOWS_ENDED,      /* of a device group that is enforced from now on */
 	EVENT_STATE_FAILED,     /* the files in the state directory cannot be kept */
 	EVENT_REFUSED,          /* a packet of a device group, the first of its like */
 	EVENT_REFUSED_SUM,      /* the others of an hour */

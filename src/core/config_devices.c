@@ -357,10 +357,6 @@ void config_look_at_devices(struct config_builder *b, const struct section *s)
 	if (!c->mark.load)
 		BUILD_WARNING(b, d->at, s, NULL,
 			"confined by what allowsyncctl rules prints, once that is loaded");
-	if (d->enforce && !d->keep_flows)
-		config_undone_add(b, d->at, s,
-			"flows that stand when the rules are loaded go on: they are not ended by "
-			"this version");
 	tell_inbound(b, d, s);
 	tell_overlap(b, d, s);
 }

@@ -50,6 +50,7 @@ static const struct {
 	[EVENT_RESOLVER] = {"resolver", "5bfae0c4a2b5497e9dc7eb8f1cb8e571"},
 	[EVENT_CONTROL_FAILED] = {"control-failed", "9a8ff21537934a7693d0791be6a73e8c"},
 	[EVENT_PAUSED] = {"paused", "80a1779465694880be148be3832f1415"},
+	[EVENT_FLOWS_ENDED] = {"flows-ended", "5f0c7c3e2a4b4d0f9a6d1be7c2f85e31"},
 	[EVENT_STATE_FAILED] = {"state-failed", "9a4cfc32fceb44fbb79529d491ffd211"},
 	[EVENT_REFUSED] = {"refused", "35921a72bad942db8caa8af8f3bd3dc6"},
 	[EVENT_REFUSED_SUM] = {"refused-sum", "72b781d26b6747dba911d51fd9989f46"},

@@ -72,11 +72,22 @@ static bool endpoint_takes(const struct config_endpoint *e, const struct flow *f
 	return false;
 }
 
+/* Also where the set has the service itself: it may not be known what it will hold. */
+static bool is_for(const struct ruleset_set *s, const struct flow *f)
+{
+	for (size_t i = 0; i < s->vendor->endpoint_count; i++) {
+		const struct config_endpoint *e = &s->vendor->endpoints[i];
+		if (ruleset_set_takes(s, e) && endpoint_takes(e, f))
+			return true;
+	}
+	return false;
+}
+
 static bool set_takes(
 	const struct ruleset_set *s, const struct flow *f, flows_holds_fn holds, void *userdata)
 {
-	return s->family == (enum family)f->destination.family &&
-	       (!s->endpoint || endpoint_takes(s->endpoint, f)) && holds(userdata, s, f);
+	return s->family == (enum family)f->destination.family && is_for(s, f) &&
+	       holds(userdata, s, f);
 }
 
 static bool vendor_takes(const struct ruleset *r, const struct config_vendor *v,
@@ -137,15 +148,4 @@ bool flows_may_begin(const struct config *c, const struct ruleset *r,
 	if (reach_decides(d, f, &may))
 		return may;
 	return group_takes(c, r, d, RULESET_OUT, f, holds, userdata);
-}
-
-bool flows_are_to_end(const struct config_devices *d, const struct config *before)
-{
-	if (!d->enforce || d->keep_flows)
-		return false;
-	for (size_t i = 0; before && i < before->devices_count; i++) {
-		if (str_eq(before->devices[i].name, d->name))
-			return !before->devices[i].enforce;
-	}
-	return true;
 }

@@ -33,7 +33,3 @@ const struct config_devices *flows_group_of(const struct config *c, const struct
 /* Would the group's chain let it begin? `r`: ruleset_of(c). */
 bool flows_may_begin(const struct config *c, const struct ruleset *r,
 	const struct config_devices *d, const struct flow *f, flows_holds_fn holds, void *userdata);
-/* Do those of the group end that may not, now that the rules of `c` are in force? Where it begins
- * to enforce, and does not keep them. `before`: the configuration whose rules were in force until
- * then; NULL: none were. */
-bool flows_are_to_end(const struct config_devices *d, const struct config *before);

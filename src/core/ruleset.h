@@ -26,6 +26,8 @@
 #define RULESET_CHAIN   RULESET_PREFIX "mark"
 #define RULESET_CONFINE RULESET_PREFIX "confine"
 #define RULESET_DSCP    RULESET_PREFIX "dscp"
+#define RULESET_GROUP   RULESET_PREFIX "group." /* and the group's name */
+#define RULESET_REFUSE  ".refuse"               /* behind that */
 
 enum ruleset_holds { RULESET_PORTS, RULESET_ADDRESSES, RULESET_NETS };
 enum ruleset_way { RULESET_OUT, RULESET_IN, RULESET_DENY };

@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-#define GROUP  RULESET_PREFIX "group."
+#define GROUP  RULESET_GROUP
 #define VENDOR RULESET_PREFIX "vendor."
 #define PORT   "meta l4proto { 6, 17 } th dport "
 

@@ -169,6 +169,7 @@ static void look_at_effect(struct engine *e, uint64_t now_ms)
 	done = mark_look(
 		       e->world, e->mark_reader, rules_mark(&e->rules, e->world), engine_emit, e) &&
 	       done;
+	done = endings_look(&e->endings, e->world, e->reader, now_ms) && done;
 	e->effect_ms = done ? 0 : now_ms + EFFECT_RETRY_MS;
 }
 
@@ -200,6 +201,9 @@ void engine_turn(void *userdata)
 	if (asks)
 		rules_turn(&e->rules, &e->sync, &e->watch, e->world, now_ms);
 	look_at_effect(e, now_ms);
+	bool stand = rules_stand(&e->rules);
+	if (stand)
+		endings_turn(&e->endings, e->world, now_ms, engine_emit, e);
 	summaries_turn(&e->summaries, e->world->config->digest, now_ms);
 	refusals_turn(&e->refusals, e->world, &e->history, now_ms);
 	tell_status(e, now_ms);
@@ -213,6 +217,8 @@ void engine_turn(void *userdata)
 		next = rules_next_ms(&e->rules);
 	if (e->effect_ms && e->effect_ms < next)
 		next = e->effect_ms;
+	if (stand && endings_next_ms(&e->endings) < next)
+		next = endings_next_ms(&e->endings);
 	if (e->news && e->status_ms < next)
 		next = e->status_ms;
 	if (saved_next_ms(&e->saved) < next)

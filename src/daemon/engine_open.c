@@ -90,6 +90,7 @@ static int open_nft(struct engine *e)
 		r = nft_monitor_new(e->loop, on_notice, e, &e->sync.monitor);
 	e->reader = nft_rules_new();
 	e->mark_reader = nft_mark_new();
+	endings_look(&e->endings, e->world, e->reader, e->started_ms);
 	if (r < 0)
 		journal_log(e->journal, LOG_ERR, "netlink sockets to nf_tables: %s%s", strerror(-r),
 			r == -EPERM ? " (CAP_NET_ADMIN is needed)" : "");
@@ -200,6 +201,7 @@ struct engine *engine_free(struct engine *e)
 	nft_monitor_free(e->sync.monitor);
 	nft_rules_free(e->reader);
 	nft_mark_free(e->mark_reader);
+	endings_done(&e->endings);
 	rules_done(&e->rules);
 	own_net_free(e->own_net);
 	free(e->own_ranges);

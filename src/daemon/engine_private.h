@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the files of the engine share. */
 #include "core/outage.h"
+#include "daemon/endings.h"
 #include "daemon/engine.h"
 #include "daemon/refusals.h"
 #include "daemon/rules.h"
@@ -48,7 +49,8 @@ struct engine {
 	struct addr_range *own_ranges; /* as it last told */
 	bool own_told;                 /* it has, if of none */
 	char *remote;                  /* the servers outside, as they were last told; NULL: none */
-	uint64_t effect_ms;            /* look then which rules use the sets; 0: no need */
+	struct endings endings;
+	uint64_t effect_ms; /* look then which rules use the sets; 0: no need */
 	struct subscription *subscriptions;
 	struct waits waits;
 	struct saved saved;

@@ -518,6 +518,12 @@ void rules_again(struct rules *r)
 	r->due_ms = 0;
 }
 
+bool rules_stand(const struct rules *r)
+{
+	return r->state == RULES_BY_HAND ||
+	       (r->in_force && (r->state == RULES_IN_FORCE || r->state == RULES_PAUSED));
+}
+
 bool rules_mark(const struct rules *r, const struct world *w)
 {
 	for (size_t i = 0; r->state == RULES_BY_HAND && i < w->set_count; i++) {

@@ -74,6 +74,8 @@ uint64_t rules_next_ms(const struct rules *r);
 void rules_on_reload(struct rules *r, struct world *w, uint64_t now_ms);
 /* After a release or a resume, which change what is to be there. */
 void rules_again(struct rules *r);
+/* Are they those of the world's configuration, as far as is known? The admin's are taken for it. */
+bool rules_stand(const struct rules *r);
 /* Do they stand, as far as is known: those that mark? */
 bool rules_mark(const struct rules *r, const struct world *w);
 const char *rules_state_name(enum rules_state s);

@@ -97,11 +97,14 @@ def begin(make_lab, keys, ruleset=DROPS % OTHERS, vendor="", more="", **kw):
     return lab, daemon, other
 
 
+def in_force(lab, daemon):
+    """The rules are, and know where the outside is, which may not have been told at first."""
+    return status(daemon)["rules"]["state"] == "in_force" and 'oifname "wan"' in lab.gateway.run(
+        ["nft", "list", "table", "inet", "allowsync"]).stdout
+
+
 def load(lab, daemon):
-    # Where the outside is may not have been told yet.
-    becomes(lambda: 'oifname "wan"' in daemon.ctl("rules").stdout, "the default route is known")
-    lab.gateway.nft(daemon.ctl("rules", check=True).stdout)
-    becomes(lambda: status(daemon)["state"] == "healthy", "filled")
+    becomes(lambda: in_force(lab, daemon) and status(daemon)["state"] == "healthy", "filled")
 
 
 def configure(lab, daemon, keys, vendor=""):
@@ -112,8 +115,8 @@ def configure(lab, daemon, keys, vendor=""):
 
 
 def listen(lab, daemon, keys, number, vendor=""):
-    """What the rules that are loaded log to that group: the daemon reads another one from now on, and
-    leaves them as they are."""
+    """What the rules that are loaded log to that group: the daemon leaves them alone, and reads
+    another one, from now on."""
     daemon.configure(recipes.resolver() + "[vendor acme]\n" + vendor + group(keys + "log-group = 99\n")
                      + "[mark]\nload = no\n")
     assert daemon.ctl("reload").returncode == 0
@@ -249,18 +252,106 @@ def test_first_group_that_a_packet_belongs_to_decides(make_lab):
     assert refusals(lab) == len(MISSES) and refusals(lab, "v_group.rest.refuse") == len(ALLOWED)
 
 
-def test_flow_that_stands_outlives_its_address_and_the_change_to_enforce(make_lab):
-    """The latter until flows are ended; allowsyncd-devices(5) says so."""
-    lab, daemon, _ = begin(make_lab, "interface = lan\n", DROPS % OTHERS)
-    flow = lab.device.connect("45.1.0.1", 443)
+def leave(lab, daemon):
+    """45.1.0.1 is not the vendor's any more."""
     lab.dns.set(HOSTS["a"], "A", ["45.1.0.4"], 60)
     resolve(daemon, HOSTS["a"])
     becomes(lambda: "45.1.0.1 . tcp . 443" not in lab.elements("v_acme4", table="allowsync"), "left")
+
+
+def goes_on(flow, word=b"still here"):
+    flow.sendall(word)
+    return flow.recv(64) == word
+
+
+def test_flow_that_stands_outlives_its_address_reloads_and_restarts(make_lab):
+    lab, daemon, _ = begin(make_lab, "interface = lan\nmode = enforce\n", DROPS % OTHERS)
+    becomes(lambda: daemon.events("flows-ended"), "those from before were ended")
+    flow = lab.device.connect("45.1.0.1", 443)
+    leave(lab, daemon)
     configure(lab, daemon, "interface = lan\nmode = enforce\n")
-    flow.sendall(b"still here")
-    assert flow.recv(64) == b"still here"
+    looked(lab, daemon)
+    assert [e["MESSAGE"].split(": ")[1] for e in daemon.events("flows-ended")] == [
+        "0 flows ended that it may not have"]
+    daemon.stop()
+    daemon.start()
+    resolve(daemon)
+    configure(lab, daemon, "interface = lan\nmode = enforce\nlog-group = 9\n")
     assert outcomes(lab.device, [("tcp", "45.1.0.1", 443)]) == {("tcp", "45.1.0.1", 443): "reset"}
+    looked(lab, daemon)
+    assert goes_on(flow)
     flow.close()
+    assert not daemon.events("flows-ended")
+
+
+# --- flows that stand when a group begins to enforce
+
+STANDING = [("tcp", "45.1.0.1", 443), ("tcp", "2a00:1::7", 443), ("udp", "45.1.0.5", 8884),
+            ("tcp", "45.8.0.9", 80)]
+ENDED = [("tcp", "45.1.0.3", 443), ("tcp", "2a00:1::8", 443), ("udp", "45.1.0.1", 443),
+         ("tcp", "45.1.0.1", 80), ("udp", "2a00:1::6", 123)]
+
+
+def open_flow(node, target):
+    proto, address, port = target
+    if proto == "tcp":
+        s = node.connect(address, port, 10)
+    else:
+        s = node.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+        s.settimeout(10)
+        s.connect((address, port))
+    assert goes_on(s, b"hello")
+    return s
+
+
+def outcome(flow):
+    try:
+        return "echo" if goes_on(flow) else "something else"
+    except OSError as e:
+        return ERRORS.get(e.errno, e)
+
+
+def looked(lab, daemon):
+    """The daemon has looked at the rules since: a chain drops and knows no mark, then it is gone."""
+    lab.gateway.nft("table inet hinder {\nchain f {\ntype filter hook forward priority 9\n"
+                    "ip daddr 192.0.2.1 drop\n}\n}\n")
+    becomes(lambda: daemon.ctl("status").returncode == 2, "the mark has no effect")
+    lab.gateway.nft("delete table inet hinder")
+    becomes(lambda: daemon.ctl("status").returncode == 0, "it is gone")
+
+
+def test_flows_that_are_not_allowed_end_when_the_group_begins_to_enforce(make_lab):
+    lab, daemon, other = begin(make_lab, lambda lab: KINDS["all"](lab), PASSES)
+    flows = {t: open_flow(lab.device, t) for t in STANDING + ENDED + INSIDE}
+    others = {t: open_flow(other, t) for t in ENDED}
+    configure(lab, daemon, KINDS["all"](lab) + "mode = enforce\n")
+    becomes(lambda: daemon.events("flows-ended"), "they were ended")
+    assert {t: outcome(flows[t]) for t in ENDED} == refused(ENDED)
+    assert {outcome(flows[t]) for t in STANDING + INSIDE} == {"echo"}
+    assert {outcome(others[t]) for t in ENDED} == {"echo"}
+    (event,) = daemon.events("flows-ended")
+    assert event["MESSAGE"] == (f"[devices machines] is enforced: {len(ENDED)} flows ended that it "
+                                "may not have")
+    # Again, after it was only reported for a while.
+    configure(lab, daemon, KINDS["all"](lab))
+    looked(lab, daemon)
+    again = open_flow(lab.device, ENDED[0])
+    configure(lab, daemon, KINDS["all"](lab) + "mode = enforce\n")
+    becomes(lambda: len(daemon.events("flows-ended")) == 2, "ended once more")
+    assert outcome(again) == "reset"
+    for s in [*flows.values(), *others.values(), again]:
+        s.close()
+
+
+def test_flows_go_on_where_the_group_keeps_them(make_lab):
+    lab, daemon, _ = begin(make_lab, "interface = lan\n", PASSES)
+    flows = {t: open_flow(lab.device, t) for t in STANDING + ENDED}
+    configure(lab, daemon, "interface = lan\nmode = enforce\nflows = keep\n")
+    looked(lab, daemon)
+    assert {outcome(s) for s in flows.values()} == {"echo"}
+    assert not daemon.events("flows-ended")
+    for s in flows.values():
+        s.close()
 
 
 def test_without_a_default_route_the_group_is_cut_off_and_not_let_go(make_lab):
@@ -404,9 +495,7 @@ def test_class_of_service_is_set_both_ways(make_lab):
                 (False, True) if target in near else (True, False)), (node.name, target)
 
 
-def test_status_says_what_is_left_undone(make_lab):
+def test_nothing_of_a_group_that_is_enforced_is_left_undone(make_lab):
     _, daemon, _ = begin(make_lab, "interface = lan\nmode = enforce\n")
-    undone = status(daemon)["undone"]
-    assert len(undone) == 1 and "[devices machines]" in undone[0]
-    assert "not ended by this version" in undone[0]
+    assert status(daemon)["undone"] == []
     assert [v["state"] for v in ctl_json(daemon, "vendors")] == ["ok"]

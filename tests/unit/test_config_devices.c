@@ -314,8 +314,6 @@ static void what_is_not_carried_out_is_said(void)
 		      "prints, once that is loaded"));
 	CHECK(!is_said("no [set] takes it"));
 	load("[vendor b]\nrole = r\n" D "interface = lan\nmode = enforce\n");
-	CHECK_INT(idle("[devices d] flows that stand when the rules are loaded go on"), 1);
-	load("[vendor b]\nrole = r\n" D "interface = lan\nmode = enforce\nflows = keep\n");
 	CHECK_INT(config->undone_count, 0);
 }
 

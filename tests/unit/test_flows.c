@@ -138,9 +138,11 @@ static void only_what_leaves_towards_the_outside_is_a_groups(void)
 	outside = none;
 	const char *other = group("10.91.0.2", "lan", "lan2", NULL);
 	const char *same = group("10.91.0.2", "lan", "lan", NULL);
+	const char *own = group("10.91.0.2", "lan", NULL, NULL);
 	outside = known;
 	CHECK_STR(other, "a");
 	CHECK_STR(same, "");
+	CHECK_STR(own, "");
 }
 
 static void ipv6_is_the_groups_as_it_says(void)
@@ -253,29 +255,6 @@ static void ipv6_that_is_rejected_may_nothing(void)
 	CHECK(may_go("45.1.0.1", IPPROTO_TCP, 443));
 }
 
-/* --- when --- */
-
-static bool ends(const char *keys, const char *before)
-{
-	struct config *c = before ? read_config(before) : NULL;
-	_cleanup_free_ char *text = xasprintf(ACME D("a") "interface = lan\n%s", keys);
-
-	begin(text);
-	bool end = flows_are_to_end(&config->devices[0], c);
-	config_free(c);
-	return end;
-}
-
-static void flows_end_where_a_group_begins_to_enforce(void)
-{
-	CHECK(ends("mode = enforce\n", NULL));
-	CHECK(ends("mode = enforce\n", ACME D("a") "interface = lan\n"));
-	CHECK(ends("mode = enforce\n", ACME D("b") "interface = lan\nmode = enforce\n"));
-	CHECK(!ends("mode = enforce\n", ACME D("a") "interface = x\nmode = enforce\n"));
-	CHECK(!ends("mode = report\n", NULL));
-	CHECK(!ends("mode = enforce\nflows = keep\n", NULL));
-}
-
 int main(void)
 {
 	strings_add(&outside, "wan");
@@ -288,7 +267,6 @@ int main(void)
 	TAP_RUN(vendor_of_another_group_is_nothing_to_this_one);
 	TAP_RUN(dns_and_ntp_are_as_the_group_says);
 	TAP_RUN(ipv6_that_is_rejected_may_nothing);
-	TAP_RUN(flows_end_where_a_group_begins_to_enforce);
 	ruleset_done(&ruleset);
 	config_free(config);
 	strings_done(&outside);
