@@ -343,6 +343,48 @@ def test_flows_that_are_not_allowed_end_when_the_group_begins_to_enforce(make_la
         s.close()
 
 
+def test_ending_waits_until_the_names_were_answered(make_lab):
+    """Before, nobody knows which flows are allowed: 45.1.0.1 is, 45.1.0.3 is not."""
+    lab = make_lab(cache=False, ruleset=PASSES)
+    make_other(lab)
+    lab.dns.edit([(HOSTS["a"], "A", ["45.1.0.1"], 60), (HOSTS["a"], "AAAA", ["2a00:1::7"], 60)])
+    lab.dns.pause()
+    config = recipes.resolver() + "[mark]\nload = no\n[vendor acme]\n" + group("interface = lan\n")
+    daemon = lab.daemon(config)
+    daemon.profile("acme", ACME)
+    daemon.start()
+
+    def load_and_be_seen():
+        becomes(lambda: 'oifname "wan"' in daemon.ctl("rules").stdout, "the route is known")
+        lab.gateway.nft(daemon.ctl("rules", check=True).stdout)
+        becomes(lambda: "v_vendor.acme.out handle" in daemon.ctl("sets").stdout, "looked at")
+
+    load_and_be_seen()
+    flows = {t: open_flow(lab.device, t) for t in STANDING + ENDED}
+    lab.gateway.nft("flush chain inet allowsync v_vendor.acme.out")
+    becomes(lambda: "v_vendor.acme.out handle" not in daemon.ctl("sets").stdout, "looked again")
+    daemon.configure(config + "mode = enforce\n")
+    assert daemon.ctl("reload").returncode == 0
+    load_and_be_seen()
+    assert not daemon.events("flows-ended")
+    assert {outcome(s) for s in flows.values()} == {"echo"}
+    # And until the rules of the configuration as it is now are in force: it cannot load them yet.
+    lab.gateway.nft("delete chain inet allowsync v_mark; add chain inet allowsync v_mark")
+    daemon.configure(config.replace("load = no", "load = yes") + "mode = enforce\n")
+    assert daemon.ctl("reload").returncode == 0
+    lab.dns.resume()
+    resolve(daemon)
+    becomes(lambda: status(daemon)["rules"]["state"] == "failed", "they are not loaded")
+    assert not daemon.events("flows-ended")
+    assert {outcome(s) for s in flows.values()} == {"echo"}
+    lab.gateway.nft("delete chain inet allowsync v_mark")
+    becomes(lambda: daemon.events("flows-ended"), "they were ended")
+    assert {t: outcome(flows[t]) for t in ENDED} == refused(ENDED)
+    assert {outcome(flows[t]) for t in STANDING} == {"echo"}
+    for s in flows.values():
+        s.close()
+
+
 def test_flows_go_on_where_the_group_keeps_them(make_lab):
     lab, daemon, _ = begin(make_lab, "interface = lan\n", PASSES)
     flows = {t: open_flow(lab.device, t) for t in STANDING + ENDED}
