@@ -143,6 +143,17 @@ def test_reload_is_done_when_it_returns(service):
     assert main_pid(service) == before
 
 
+def test_rules_know_the_kernels_timeouts_from_within_the_sandbox(service):
+    """Where /proc/sys is hidden."""
+    service.write("etc/allowsyncd/allowsyncd.conf", CONFIG + "[vendor calls]\n")
+    service.write("etc/allowsyncd/vendors/calls.conf",
+                  "[profile]\ntitle = Calls\nudp-timeout-min = 10min\n"
+                  "[endpoint x]\naddress = 45.7.7.7\nallow = udp/5060\n")
+    service.run("systemctl", "reload", SERVICE)
+    rules = service.run("allowsyncctl", "rules").stdout
+    assert "policy = { unreplied : 600, replied : 600 }" in rules, rules
+
+
 def test_reload_of_a_broken_configuration_fails_and_keeps_the_old(service):
     service.write("etc/allowsyncd/allowsyncd.conf", CONFIG + "\n[set v4]\nfamly = inet\n")
     r = service.run("systemctl", "reload", SERVICE, check=False)
