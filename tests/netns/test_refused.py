@@ -11,8 +11,8 @@ import pytest
 
 from nflog import Log
 from recipes import becomes, ctl_json, resolve, status
-from test_devices import (ALLOWED, HOSTS, MISSES, PASSES, all_are, begin, configure, group, load,
-                          mac_of, outcomes)
+from test_devices import (ALLOWED, HOSTS, MISSES, PASSES, all_are, begin, configure, group,
+                          in_force, load, mac_of, outcomes)
 import recipes
 
 REPORT = "interface = lan\n"
@@ -220,6 +220,7 @@ def test_group_that_another_program_reads_is_said_and_tried_again(make_lab):
     log = Log(lab.gateway, 9)
     daemon.configure(recipes.resolver() + "[vendor acme]\n" + group(REPORT + "log-group = 9\n"))
     assert daemon.ctl("reload").returncode == 0
+    becomes(lambda: in_force(lab, daemon), "loaded")
     what = "devices machines: what they are refused is not seen (NFLOG group 9: another program reads it)"
     becomes(lambda: [d["what"] for d in status(daemon)["degraded"]] == [what], "and nothing else")
     (said,) = daemon.events("log-failed")
