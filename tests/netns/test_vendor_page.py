@@ -211,8 +211,7 @@ def test_a_denied_part_and_the_groups_are_shown(make_lab):
                       "[devices machines]\ninterface = lan\nvendor = cloudtrax\n")
     page, endpoints = page_of(daemon, "cloudtrax")
     assert page["devices"] == [{"name": "machines", "mode": "report"}] and "mark" not in page
-    assert page["undone"] == [
-        "tcp-timeout-min 10min: timeouts are not carried out by this version"]
+    assert page["undone"] == []
     assert page["tcp_timeout_min"] == 600
     tunnel = endpoints["support-tunnel"]
     assert tunnel["state"] == "denied" and tunnel["lacks"] == []

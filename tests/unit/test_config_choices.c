@@ -152,7 +152,9 @@ static const char *undone(const char *vendor, const char *endpoint)
 
 static void what_is_undone_knows_its_vendor_and_endpoint(void)
 {
-	load("[vendor a]\nendpoint = quiet\n", "[profile]\ntcp-timeout-min = 10min\n");
+	load("[vendor a]\nendpoint = quiet\n"
+	     "[set s]\nfamily = inet\ntable = t\nset = s\nvendor = a\n",
+		"[profile]\ntcp-timeout-min = 10min\n");
 	CHECK(strstr(undone("a", NULL), "tcp-timeout-min 10min"));
 	CHECK(strstr(undone("a", "quiet"), "wildcards are not carried out"));
 	CHECK(strstr(undone("a", "in"), "inbound, and no [set]"));
