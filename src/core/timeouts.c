@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Timeouts of flows, and which of two is longer. */
 #include "core/timeouts.h"
 
 #include "base/strbuf.h"

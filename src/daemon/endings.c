@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From a chain that rejects now and did not before to the flows that end by it. */
 #include "daemon/endings.h"
 
 #include "base/strbuf.h"

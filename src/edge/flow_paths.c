@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Routes and neighbours, asked for one address at a time. */
 #include "edge/flow_paths.h"
 
 #include "allowsync/addr.h"
