@@ -128,14 +128,15 @@ def test_a_configuration_in_pieces(make_lab):
 
 
 def test_check_warns_of_what_is_not_carried_out_and_status_shows_it(make_lab):
-    more = "[devices d]\ninterface = lan\nvendor = acme\nmode = enforce\n"
-    lab, daemon = begin(make_lab, CONFIG + more)
+    lab, daemon = begin(make_lab)
+    daemon.write("etc/allowsyncd/vendors/acme.conf.d/more.conf",
+                 "[endpoint w]\nname = *.w.example.com\nallow = tcp/443\n")
     r = check(daemon)
     assert r.returncode == 0 and "1 warning\n" in r.stdout
-    assert "[devices d]" in r.stderr and "not ended by this version" in r.stderr
+    assert "[vendor acme] w: wildcards are not carried out" in r.stderr
     resolve(daemon.start())
     assert len(status(daemon)["undone"]) == 1
-    assert "[devices d]" in daemon.ctl("status").stdout
+    assert "w: wildcards are not carried out" in daemon.ctl("status").stdout
     warned = [e for e in daemon.events("config-diag") if e["PRIORITY"] == "4"]
     assert {e["MESSAGE"] for e in warned} == set(r.stderr.splitlines())
     assert "45.1.0.1" in lab.elements("s")
