@@ -51,6 +51,19 @@ static void neighbours_have_their_mac_addresses(void)
 	CHECK_STR(mac("45.1.0.1"), "");
 }
 
+/* The kernel makes the route of an IPv6 address a moment after the address. */
+static bool await_local(const char *command)
+{
+	enum { TRIES = 1000, PAUSE_US = 10000 };
+
+	for (unsigned i = 0; i < TRIES; i++) {
+		if (strstr(lab_output(command), "local "))
+			return true;
+		usleep(PAUSE_US);
+	}
+	return false;
+}
+
 int main(void)
 {
 	if (!lab_enter())
@@ -64,7 +77,8 @@ int main(void)
 		    "route add default via fd92::2\nroute add unreachable 10.95.0.0/16\n"
 		    "neigh add 10.91.0.2 lladdr 00:22:4D:01:02:03 dev lan\n"
 		    "neigh add fd91::2 lladdr 00:22:4D:01:02:03 dev lan\n") ||
-		flow_paths_open(&paths) < 0)
+		!await_local("ip -6 route show table local fd91::1") ||
+		!await_local("ip -6 route show table local fd92::1") || flow_paths_open(&paths) < 0)
 		return 1;
 	TAP_RUN(address_leads_by_the_interface_of_its_route);
 	TAP_RUN(own_addresses_and_those_without_a_route_lead_nowhere);
