@@ -43,8 +43,8 @@ static const char usage_text[] =
 	"  --stderr            log to stderr even where the journal listens\n"
 	"  --version, --help\n"
 	"\n"
-	"Exit status: 0 fine, 1 --host found what may break something, 78 the configuration has "
-	"errors, 64 usage, 70 anything else.\n"
+	"Exit status: 0 fine, 1 --host found what may break something, 78 the configuration\n"
+	"has errors, 64 usage, 70 anything else.\n"
 	"See allowsyncd(8), allowsyncd.conf(5).\n";
 
 /* True: go on. */
