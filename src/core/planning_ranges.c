@@ -250,6 +250,13 @@ static void sweep_done(struct sweep *s)
 	free(s->kept.items);
 }
 
+static int order_of_keys(const void *a, const void *b)
+{
+	const struct element_key *const *first = a, *const *second = b;
+
+	return element_key_cmp(*first, *second);
+}
+
 void planning_ranges(struct planning_part *t, bool whole)
 {
 	const struct wanted *w = t->in->wanted;
@@ -265,22 +272,22 @@ void planning_ranges(struct planning_part *t, bool whole)
 		sweep_done(&s);
 		return;
 	}
-	_cleanup_free_ struct element_key *keys = xcalloc(w->dirty_count + 1, sizeof(*keys));
+	_cleanup_free_ const struct element_key **keys = xcalloc(w->dirty_count + 1, sizeof(*keys));
 	size_t count = 0;
 	for (size_t i = 0; i < w->dirty_count; i++) {
 		if (fits(t->in->kind, &w->dirty[i].want->key))
-			keys[count++] = w->dirty[i].want->key;
+			keys[count++] = &w->dirty[i].want->key;
 	}
 	if (count)
-		qsort(keys, count, sizeof(*keys), element_key_order);
+		qsort(keys, count, sizeof(*keys), order_of_keys);
 	for (size_t i = 0; i < count;) {
 		const struct range *first;
 		bool more = true;
-		for (stretch = keys[i++]; more;) {
+		for (stretch = *keys[i++]; more;) {
 			more = stretch_over_wanted(&stretch, &s);
 			more |= stretch_over_live(&stretch, &t->in->live->order, &first);
-			for (; i < count && range_place(&keys[i], &stretch) == 0; i++) {
-				range_join(&stretch, &keys[i]);
+			for (; i < count && range_place(keys[i], &stretch) == 0; i++) {
+				range_join(&stretch, keys[i]);
 				more = true;
 			}
 		}
