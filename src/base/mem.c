@@ -23,6 +23,11 @@ void *xcalloc(size_t count, size_t size)
 	return must(calloc(count ? count : 1, size ? size : 1));
 }
 
+void *xaligned_alloc(size_t alignment, size_t size)
+{
+	return must(aligned_alloc(alignment, size));
+}
+
 void *xreallocarray(void *p, size_t count, size_t size)
 {
 	if (!count || !size)

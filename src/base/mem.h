@@ -13,6 +13,8 @@
 
 void *xmalloc(size_t size);
 void *xcalloc(size_t count, size_t size);
+/* `alignment`: a power of two; `size`: a multiple of it. For free(). */
+void *xaligned_alloc(size_t alignment, size_t size);
 /* Checks count * size for overflow; keeps realloc's rule that `p` may be NULL. */
 void *xreallocarray(void *p, size_t count, size_t size);
 char *xstrdup(const char *s);

@@ -6,6 +6,12 @@
 
 #include <string.h>
 
+/* An element, and where it is in the order of a ranged set. */
+struct entry {
+	struct live_element element;
+	const struct range *range;
+};
+
 void live_begin(struct live *l, const struct set_kind *kind)
 {
 	live_clear(l);
@@ -18,51 +24,63 @@ static bool is_single(const struct element_key *key)
 	return memcmp(key->bytes, key->bytes + key->len / 2, key->len / 2) == 0;
 }
 
-static void index_put(struct live *l, struct live_element *e)
+static void index_put(struct live *l, struct entry *entry)
 {
+	struct live_element *e = &entry->element;
+
 	if (l->ranged)
-		ranges_put(&l->order, &e->key, e);
+		entry->range = ranges_put(&l->order, &e->key, e);
 	if (l->boxed && !is_single(&e->key))
 		map_put(&l->boxes, e->key.bytes, e->key.len, e);
 }
 
-static void index_remove(struct live *l, const struct element_key *key)
+static void index_remove(struct live *l, const struct entry *entry)
 {
+	const struct element_key *key = &entry->element.key;
+
 	if (l->ranged)
-		ranges_remove(&l->order, key);
+		ranges_remove(&l->order, entry->range);
 	if (l->boxed)
 		map_remove(&l->boxes, key->bytes, key->len);
 }
 
+static struct entry *find(const struct live *l, const struct element_key *key)
+{
+	return map_get(&l->elements, key->bytes, key->len);
+}
+
 void live_put(struct live *l, const struct live_element *e)
 {
-	struct live_element *old = map_get(&l->elements, e->key.bytes, e->key.len);
+	struct entry *entry = find(l, &e->key);
 
-	if (old) {
-		l->ours -= old->ours;
-		*old = *e;
+	if (entry) {
+		l->ours -= entry->element.ours;
+		entry->element = *e;
 	} else {
-		struct live_element *copy = xmemdup(e, sizeof(*e));
-		map_put(&l->elements, copy->key.bytes, copy->key.len, copy);
-		index_put(l, copy);
+		entry = xcalloc(1, sizeof(*entry));
+		entry->element = *e;
+		map_put(&l->elements, entry->element.key.bytes, entry->element.key.len, entry);
+		index_put(l, entry);
 	}
 	l->ours += e->ours;
 }
 
 void live_remove(struct live *l, const struct element_key *key)
 {
-	struct live_element *e = map_remove(&l->elements, key->bytes, key->len);
+	struct entry *entry = map_remove(&l->elements, key->bytes, key->len);
 
-	if (!e)
+	if (!entry)
 		return;
-	index_remove(l, &e->key);
-	l->ours -= e->ours;
-	free(e);
+	index_remove(l, entry);
+	l->ours -= entry->element.ours;
+	free(entry);
 }
 
 const struct live_element *live_find(const struct live *l, const struct element_key *key)
 {
-	return map_get(&l->elements, key->bytes, key->len);
+	const struct entry *entry = find(l, key);
+
+	return entry ? &entry->element : NULL;
 }
 
 const struct live_element *live_find_covering(
@@ -85,7 +103,9 @@ const struct live_element *live_find_covering(
 
 const struct live_element *live_next(const struct live *l, size_t *at)
 {
-	return map_next(&l->elements, at);
+	const struct entry *entry = map_next(&l->elements, at);
+
+	return entry ? &entry->element : NULL;
 }
 
 size_t live_count(const struct live *l)
@@ -95,12 +115,12 @@ size_t live_count(const struct live *l)
 
 void live_clear(struct live *l)
 {
-	struct live_element *e;
+	struct entry *entry;
 
 	ranges_done(&l->order);
 	map_done(&l->boxes);
-	for (size_t at = 0; (e = map_next(&l->elements, &at));)
-		free(e);
+	for (size_t at = 0; (entry = map_next(&l->elements, &at));)
+		free(entry);
 	map_done(&l->elements);
 	l->ours = 0;
 }

@@ -17,7 +17,7 @@ struct live_element {
 };
 
 struct live {
-	struct map elements; /* key bytes -> struct live_element */
+	struct map elements; /* key bytes -> its entry */
 	size_t ours;         /* of them */
 	bool ranged;         /* elements are ranges of addresses; they never overlap */
 	bool boxed;          /* elements may be ranges in several fields at once */

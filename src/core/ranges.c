@@ -5,26 +5,53 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <bsd/sys/tree.h>
 #include <endian.h>
+#include <sanitizer/asan_interface.h>
 #include <string.h>
+
+/* A walk through the tree costs what it touches in memory: each range is one line of the cache. */
+enum { CACHE_LINE = 64, POOL_RANGES = 63 };
 
 struct range {
 	RB_ENTRY(range) node;
-	/* The beginning of the key as a number, beside the links: a walk through the tree costs
-	 * what it touches in memory. Of IPv4 it is the whole key. */
+	/* The beginning of the key as a number. Of IPv4 it is the whole key. */
 	uint64_t weight;
 	const struct element_key *key;
 	void *item;
 };
 
-static void set_key(struct range *range, const struct element_key *key)
+struct ranges_pool {
+	_Alignas(CACHE_LINE) struct ranges_pool *next;
+	struct {
+		_Alignas(CACHE_LINE) struct range range;
+	} places[POOL_RANGES];
+};
+static_assert(sizeof(struct ranges_pool) == (POOL_RANGES + 1) * CACHE_LINE, "one line a range");
+
+static uint64_t weight_of(const struct element_key *key)
 {
 	uint64_t weight;
 
-	range->key = key;
 	memcpy(&weight, key->bytes, sizeof(weight));
-	range->weight = be64toh(weight);
+	return be64toh(weight);
+}
+
+static void set_key(struct range *range, const struct element_key *key)
+{
+	range->key = key;
+	range->weight = weight_of(key);
+}
+
+static size_t half(const struct element_key *key)
+{
+	return key->len / 2;
+}
+
+static const uint8_t *last_of(const struct element_key *key)
+{
+	return key->bytes + half(key);
 }
 
 static int compare(const struct range *a, const struct range *b)
@@ -38,14 +65,19 @@ static int compare(const struct range *a, const struct range *b)
 
 static bool overlaps(const struct range *r, const struct element_key *span)
 {
-	uint64_t weight;
-
 	/* Of IPv4 it is all in the weight: keys are elsewhere in memory. */
-	if (span->len != sizeof(weight))
+	if (span->len != sizeof(r->weight))
 		return range_place(r->key, span) == 0;
-	memcpy(&weight, span->bytes, sizeof(weight));
-	weight = be64toh(weight);
+	uint64_t weight = weight_of(span);
 	return r->weight >> 32 <= (uint32_t)weight && (uint32_t)r->weight >= weight >> 32;
+}
+
+/* To the end of `span`, or further. */
+static bool reaches(const struct range *r, const struct element_key *span)
+{
+	if (span->len != sizeof(r->weight))
+		return memcmp(last_of(r->key), last_of(span), half(span)) >= 0;
+	return (uint32_t)r->weight >= (uint32_t)weight_of(span);
 }
 
 /* The header uses it and, on Linux, does not define it. */
@@ -59,65 +91,63 @@ static struct range_tree tree_of(const struct ranges *r)
 	return (struct range_tree){.rbh_root = r->root};
 }
 
-static size_t half(const struct element_key *key)
+/* --- where ranges are kept --- */
+
+static void free_place(struct ranges *r, struct range *range)
 {
-	return key->len / 2;
+	range->item = r->free;
+	r->free = range;
+	ASAN_POISON_MEMORY_REGION(range, sizeof(*range));
 }
 
-static const uint8_t *last_of(const struct element_key *key)
+static struct range *take_place(struct ranges *r)
 {
-	return key->bytes + half(key);
+	if (!r->free) {
+		struct ranges_pool *pool = xaligned_alloc(CACHE_LINE, sizeof(*pool));
+		pool->next = r->pools;
+		r->pools = pool;
+		for (size_t i = POOL_RANGES; i > 0; i--)
+			free_place(r, &pool->places[i - 1].range);
+	}
+	struct range *range = r->free;
+	ASAN_UNPOISON_MEMORY_REGION(range, sizeof(*range));
+	r->free = range->item;
+	return range;
 }
 
 /* --- the tree --- */
 
-void *ranges_put(struct ranges *r, const struct element_key *key, void *item)
+const struct range *ranges_put(struct ranges *r, const struct element_key *key, void *item)
 {
 	struct range_tree t = tree_of(r);
-	struct range *range = xcalloc(1, sizeof(*range));
-	void *replaced = NULL;
+	struct range *range = take_place(r);
 
 	set_key(range, key);
 	range->item = item;
-	struct range *old = RB_INSERT(range_tree, &t, range);
-	if (old) {
-		replaced = old->item;
-		old->key = key;
-		old->item = item;
-		free(range);
-	} else {
-		r->count++;
-	}
+	const struct range *same = RB_INSERT(range_tree, &t, range);
+	assert(!same);
+	r->count++;
 	r->root = t.rbh_root;
-	return replaced;
+	return range;
 }
 
-void *ranges_remove(struct ranges *r, const struct element_key *key)
+void ranges_remove(struct ranges *r, const struct range *range)
 {
 	struct range_tree t = tree_of(r);
-	struct range wanted;
+	struct range *entry = (struct range *)(uintptr_t)range;
 
-	set_key(&wanted, key);
-	struct range *range = RB_FIND(range_tree, &t, &wanted);
-	if (!range)
-		return NULL;
-	void *item = range->item;
-	RB_REMOVE(range_tree, &t, range);
-	free(range);
+	RB_REMOVE(range_tree, &t, entry);
+	free_place(r, entry);
 	r->count--;
 	r->root = t.rbh_root;
-	return item;
 }
 
 void ranges_done(struct ranges *r)
 {
-	struct range_tree t = tree_of(r);
-	struct range *range, *next;
-
-	RB_FOREACH_SAFE(range, range_tree, &t, next)
-	{
-		RB_REMOVE(range_tree, &t, range);
-		free(range);
+	while (r->pools) {
+		struct ranges_pool *next = r->pools->next;
+		free(r->pools);
+		r->pools = next;
 	}
 	*r = RANGES_NULL;
 }
@@ -136,8 +166,10 @@ const struct range *ranges_next(const struct range *range)
 
 const struct range *ranges_next_over(const struct range *range, const struct element_key *span)
 {
+	/* It would lie behind: spares a look at another line. */
+	if (reaches(range, span))
+		return NULL;
 	const struct range *next = ranges_next(range);
-
 	return next && overlaps(next, span) ? next : NULL;
 }
 

@@ -10,24 +10,29 @@
 
 struct range;
 
+struct ranges_pool;
+
 struct ranges {
 	void *root;
 	size_t count;
+	struct ranges_pool *pools; /* memory of all of them */
+	struct range *free;        /* places in there */
 };
 #define RANGES_NULL ((struct ranges){0})
 
-/* Keys are borrowed: they must live as long as their entry, usually inside the item. One that is
- * there already gets the new key and item; the old item is returned, or NULL. */
-void *ranges_put(struct ranges *r, const struct element_key *key, void *item);
-/* Returns the item that was removed, or NULL. */
-void *ranges_remove(struct ranges *r, const struct element_key *key);
+/* The key is borrowed: it must live as long as its entry, usually inside the item. None of the same
+ * key may be there. */
+const struct range *ranges_put(struct ranges *r, const struct element_key *key, void *item);
+/* One that is there. */
+void ranges_remove(struct ranges *r, const struct range *range);
 /* Items are not touched. */
 void ranges_done(struct ranges *r);
 
 /* By where they begin, shorter ones first; NULL: no more. A range is valid until it is removed. */
 const struct range *ranges_first(const struct ranges *r);
 const struct range *ranges_next(const struct range *range);
-/* The same, if it shares an address with `span`; NULL: it does not. */
+/* Of ranges that do not overlap each other: the next one, if it shares an address with `span`;
+ * NULL: it does not. */
 const struct range *ranges_next_over(const struct range *range, const struct element_key *span);
 /* The first one that begins where `span` begins, or later. */
 const struct range *ranges_from(const struct ranges *r, const struct element_key *span);

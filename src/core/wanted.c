@@ -142,9 +142,12 @@ static void put_joined(struct wanted *w, const struct element_key *key)
 	ranges_put(&w->joined, copy, copy);
 }
 
-static void remove_joined(struct wanted *w, const struct element_key *key)
+static void remove_joined(struct wanted *w, const struct range *r)
 {
-	free(ranges_remove(&w->joined, key));
+	void *copy = range_item(r);
+
+	ranges_remove(&w->joined, r);
+	free(copy);
 }
 
 /* The key is about to come; two pieces that it reaches become one through it alone. */
@@ -161,7 +164,7 @@ static void join(struct wanted *w, const struct element_key *key)
 		more = wanted_next_piece_over(w, &reach, &at);
 		range_join(&whole, piece.key);
 		if (!piece.alone)
-			remove_joined(w, piece.key);
+			remove_joined(w, ranges_overlapping(&w->joined, piece.key));
 	}
 	put_joined(w, &whole);
 }
@@ -171,7 +174,7 @@ static void order_put(struct wanted *w, struct want *want)
 	if (!w->ranged)
 		return;
 	join(w, &want->key);
-	ranges_put(&w->order, &want->key, want);
+	want->range = ranges_put(&w->order, &want->key, want);
 }
 
 /* What is left in a piece that was joined: made anew from what begins in there. */
@@ -193,18 +196,19 @@ static void join_again(struct wanted *w, const struct element_key *piece)
 	}
 }
 
-static void order_remove(struct wanted *w, const struct element_key *key)
+static void order_remove(struct wanted *w, struct want *want)
 {
 	const struct range *r;
 
 	if (!w->ranged)
 		return;
-	ranges_remove(&w->order, key);
-	r = w->joined.count ? ranges_overlapping(&w->joined, key) : NULL;
+	ranges_remove(&w->order, want->range);
+	want->range = NULL;
+	r = w->joined.count ? ranges_overlapping(&w->joined, &want->key) : NULL;
 	if (!r)
 		return;
 	struct element_key piece = *range_key(r);
-	remove_joined(w, &piece);
+	remove_joined(w, r);
 	join_again(w, &piece);
 }
 
@@ -254,7 +258,7 @@ bool wanted_release(
 	if (want->count)
 		return false;
 	w->count--;
-	order_remove(w, key);
+	order_remove(w, want);
 	mark_dirty(w, want, o, reason, 0);
 	return true;
 }
@@ -346,7 +350,8 @@ void wanted_done(struct wanted *w)
 
 	ranges_done(&w->order);
 	while ((r = ranges_first(&w->joined)))
-		remove_joined(w, range_key(r));
+		remove_joined(w, r);
+	ranges_done(&w->joined);
 	for (size_t at = 0; (want = map_next(&w->wants, &at));) {
 		if (want->capacity)
 			free(want->owners);

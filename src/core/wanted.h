@@ -28,10 +28,11 @@ struct owner {
 
 struct want {
 	struct element_key key;
-	uint32_t count, capacity; /* of owners; no capacity: they are `first` */
-	uint32_t dirty;           /* 1-based place in wanted.dirty; 0: not there */
-	struct owner **owners;    /* in the order in which they came */
-	struct owner *first;      /* room for the one that most keys have */
+	uint32_t count, capacity;  /* of owners; no capacity: they are `first` */
+	uint32_t dirty;            /* 1-based place in wanted.dirty; 0: not there */
+	struct owner **owners;     /* in the order in which they came */
+	struct owner *first;       /* room for the one that most keys have */
+	const struct range *range; /* ranged, with owners: its place in wanted.order */
 };
 
 /* A key that may have to change in the kernel, and through whom. */

@@ -44,7 +44,7 @@ static const char *all(const struct ranges *r)
 static void put(struct ranges *r, struct element_key *k, const char *text)
 {
 	*k = key(text);
-	CHECK(!ranges_put(r, k, k));
+	CHECK(range_item(ranges_put(r, k, k)) == k);
 }
 
 static void ranges_come_by_where_they_begin_and_shorter_ones_first(void)
@@ -64,33 +64,33 @@ static void ranges_come_by_where_they_begin_and_shorter_ones_first(void)
 	CHECK(!ranges_first(&r));
 }
 
-static void range_put_twice_has_the_new_key_and_item(void)
+static void place_of_a_removed_range_is_taken_again(void)
 {
 	struct ranges r = RANGES_NULL;
-	struct element_key k = key("10.0.0.0/24"), same = k;
-	int old, new;
+	struct element_key a = key("10.0.0.0/24"), b = key("10.0.1.0/24");
+	const struct range *first = ranges_put(&r, &a, &a);
 
-	CHECK(!ranges_put(&r, &k, &old));
-	CHECK(range_item(ranges_first(&r)) == &old);
-	CHECK(ranges_put(&r, &same, &new) == &old);
+	ranges_remove(&r, first);
+	CHECK_INT(r.count, 0);
+	CHECK(!ranges_first(&r));
+	CHECK(ranges_put(&r, &b, &b) == first);
+	CHECK(range_key(first) == &b && range_item(first) == &b);
 	CHECK_INT(r.count, 1);
-	CHECK(range_item(ranges_first(&r)) == &new);
-	CHECK(range_key(ranges_first(&r)) == &same);
 	ranges_done(&r);
 }
 
-static void removing_what_is_not_there_is_nothing(void)
+static void ranges_begin_at_a_line_of_the_cache(void)
 {
+	static struct element_key keys[1000];
 	struct ranges r = RANGES_NULL;
-	struct element_key other = key("10.0.0.0/25"), k = key("10.0.0.0/24"), kept;
 
-	CHECK(!ranges_remove(&r, &k));
-	put(&r, &kept, "10.0.0.0/24");
-	CHECK(!ranges_remove(&r, &other));
-	CHECK_STR(all(&r), "10.0.0.0/24");
-	CHECK(ranges_remove(&r, &k) == &kept);
-	CHECK_INT(r.count, 0);
-	CHECK(!ranges_first(&r));
+	for (unsigned i = 0; i < ARRAY_LEN(keys); i++) {
+		char text[32];
+		snprintf(text, sizeof(text), "10.0.%u.%u", i / 250, i % 250);
+		keys[i] = key(text);
+		CHECK_INT((uintptr_t)ranges_put(&r, &keys[i], NULL) % 64, 0);
+	}
+	CHECK_INT(r.count, ARRAY_LEN(keys));
 	ranges_done(&r);
 }
 
@@ -255,8 +255,9 @@ static void two_ranges_are_compared_as_their_numbers_are(void)
 	}
 }
 
-/* The oracle: the item of each range that is there. */
+/* The oracle: the item of each range that is there, and where it is. */
 static void *items[SPACE][SPACE];
+static const struct range *places[SPACE][SPACE];
 
 static void check_in_order(const struct space *s, const struct ranges *r)
 {
@@ -314,14 +315,14 @@ static void walk_randomly(const struct space *s, bool may_overlap)
 		struct element_key k = space_random(s), span = space_random(s);
 		unsigned first = space_first(s, &k), last = space_last(s, &k);
 		void **item = &items[first][last];
-		if (random_below(3) == 0) {
-			CHECK(ranges_remove(&r, &k) == *item);
+		if (*item && random_below(2)) {
+			ranges_remove(&r, places[first][last]);
 			*item = NULL;
-		} else if (may_overlap || *item || !first_item(s, &k, overlaps)) {
-			void *old = *item;
+		} else if (!*item && (may_overlap || !first_item(s, &k, overlaps))) {
 			*item = &names[random_below(SPACE * SPACE)];
 			keys[first][last] = k;
-			CHECK(ranges_put(&r, &keys[first][last], *item) == old);
+			places[first][last] = ranges_put(&r, &keys[first][last], *item);
+			CHECK(range_item(places[first][last]) == *item);
 		}
 		const struct range *found = ranges_from(&r, &span);
 		CHECK((found ? range_item(found) : NULL) == first_item(s, &span, begins_there));
@@ -352,8 +353,8 @@ int main(void)
 {
 	random_begin(11);
 	TAP_RUN(ranges_come_by_where_they_begin_and_shorter_ones_first);
-	TAP_RUN(range_put_twice_has_the_new_key_and_item);
-	TAP_RUN(removing_what_is_not_there_is_nothing);
+	TAP_RUN(place_of_a_removed_range_is_taken_again);
+	TAP_RUN(ranges_begin_at_a_line_of_the_cache);
 	TAP_RUN(touching_ranges_do_not_overlap);
 	TAP_RUN(widening_stops_where_the_addresses_end);
 	TAP_RUN(what_is_cut_off_is_left_before_and_behind);
