@@ -5,21 +5,20 @@
 
 #include "base/strbuf.h"
 #include "edge/nft_graph.h"
-#include "edge/nft_socket.h"
+#include "edge/nft_look.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/netfilter.h>
 #include <string.h>
 
-enum { LOOK_TRIES = 4, BASES_MAX = 1000 };
+enum { BASES_MAX = 1000 };
 
 /* What the rules of a chain do with such packets. */
 enum { FACT_DROPS = 1, FACT_LETS_OFF = 2 };
 
 struct nft_mark {
-	bool open;
-	struct nft_socket socket;
+	struct nft_look look;
 };
 
 /* A chain on the hook. */
@@ -52,8 +51,7 @@ struct nft_mark *nft_mark_free(struct nft_mark *m)
 {
 	if (!m)
 		return NULL;
-	if (m->open)
-		nft_socket_close(&m->socket);
+	nft_look_done(&m->look);
 	free(m);
 	return NULL;
 }
@@ -233,12 +231,15 @@ static int read_table(struct reading *t, size_t first)
 	return t->graph.too_many ? -EMSGSIZE : r;
 }
 
-static int read_all(struct reading *t)
+static int read_all(struct nft_socket *s, uint32_t generation, void *userdata)
 {
 	request_buf request;
-	size_t len = nft_rule_encode_dump_chains(request, t->socket->seq, NFPROTO_UNSPEC);
-	int r = nft_socket_dump(
-		t->socket, request, len, NFT_MSG_KIND_CHAIN, t->generation, on_chain, t);
+	struct reading *t = userdata;
+	const struct nft_mark_question *q = t->question;
+	reading_done(t);
+	*t = (struct reading){.socket = s, .generation = generation, .question = q};
+	size_t len = nft_rule_encode_dump_chains(request, s->seq, NFPROTO_UNSPEC);
+	int r = nft_socket_dump(s, request, len, NFT_MSG_KIND_CHAIN, generation, on_chain, t);
 	if (t->too_many)
 		r = -EMSGSIZE;
 	for (size_t i = 0; r == 0 && i < t->base_count; i++) {
@@ -253,26 +254,12 @@ static int read_all(struct reading *t)
 int nft_mark_look(
 	struct nft_mark *m, const struct nft_mark_question *q, struct nft_mark_answer *ret)
 {
-	uint32_t before = 0, after;
-	int r = 0;
-	if (!m->open) {
-		r = nft_socket_open(&m->socket);
-		m->open = r == 0;
+	struct reading t = {.question = q};
+	int r = nft_look(&m->look, read_all, &t);
+	if (r == 0) {
+		*ret = t.answer;
+		t.answer = NFT_MARK_ANSWER_NULL;
 	}
-	if (r == 0)
-		r = nft_socket_generation(&m->socket, &before);
-	for (int try = 0; r == 0 && try < LOOK_TRIES; try++, before = after) {
-		struct reading t = {.socket = &m->socket, .generation = before, .question = q};
-		int one = read_all(&t);
-		r = one < 0 ? one : nft_socket_generation(&m->socket, &after);
-		bool whole = r == 0 && one == 0 && after == before;
-		if (whole) {
-			*ret = t.answer;
-			t.answer = NFT_MARK_ANSWER_NULL;
-		}
-		reading_done(&t);
-		if (whole)
-			return 0;
-	}
-	return r ? r : NFT_MARK_E_BUSY;
+	reading_done(&t);
+	return r;
 }

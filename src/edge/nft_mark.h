@@ -10,8 +10,6 @@
 
 struct nft_mark;
 
-enum { NFT_MARK_E_BUSY = 1 }; /* the ruleset changed under every try to read it */
-
 struct nft_mark_question {
 	uint32_t value;
 	/* Of these families only; inet is of both. */
@@ -36,7 +34,7 @@ struct nft_mark_answer {
 /* The socket is opened by the first look, and kept. */
 struct nft_mark *nft_mark_new(void);
 struct nft_mark *nft_mark_free(struct nft_mark *m);
-/* Consistent: of one generation. NFT_MARK_E_BUSY; -EMSGSIZE: too many chains; other -errno. `ret`
+/* Consistent: of one generation. NFT_LOOK_E_BUSY; -EMSGSIZE: too many chains; other -errno. `ret`
  * ends with nft_mark_answer_done(). */
 int nft_mark_look(
 	struct nft_mark *m, const struct nft_mark_question *q, struct nft_mark_answer *ret);

@@ -7,23 +7,19 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "edge/nft_graph.h"
-#include "edge/nft_socket.h"
+#include "edge/nft_look.h"
 
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <string.h>
 
-enum { LOOK_TRIES = 4 };
-
 struct nft_rules {
-	bool open;
 	uint64_t looks;
-	struct nft_socket socket;
+	struct nft_look look;
 };
 
 /* One table, being read. */
 struct reading {
-	struct nft_rules *rules;
 	const struct set_id *const *ids;
 	size_t count;
 	const struct set_id *table; /* any set's of it */
@@ -42,8 +38,7 @@ struct nft_rules *nft_rules_free(struct nft_rules *r)
 {
 	if (!r)
 		return NULL;
-	if (r->open)
-		nft_socket_close(&r->socket);
+	nft_look_done(&r->look);
 	free(r);
 	return NULL;
 }
@@ -135,7 +130,7 @@ typedef uint32_t request_buf[NFT_MSG_REQUEST_MAX / sizeof(uint32_t)];
 static int read_into(struct reading *t)
 {
 	request_buf request;
-	struct nft_socket *s = &t->rules->socket;
+	struct nft_socket *s = t->graph.socket;
 	struct nft_msg m;
 	size_t len =
 		nft_rule_encode_get_table(request, s->seq, t->table->nf_family, t->table->table);
@@ -165,20 +160,27 @@ static int read_into(struct reading *t)
 	return 0;
 }
 
-static int read_table(struct nft_rules *rules, const struct set_id *const *ids, size_t count,
-	const struct set_id *table, uint32_t generation, struct nft_uses *uses)
+/* What is asked for. */
+struct question {
+	struct nft_rules *rules;
+	const struct set_id *const *ids;
+	size_t count;
+	struct nft_uses uses;
+};
+
+static int read_table(
+	struct question *q, const struct set_id *table, struct nft_socket *s, uint32_t generation)
 {
 	struct reading t = {
-		.rules = rules,
-		.ids = ids,
-		.count = count,
+		.ids = q->ids,
+		.count = q->count,
 		.table = table,
-		.graph = {.socket = &rules->socket,
+		.graph = {.socket = s,
 			.nf_family = table->nf_family,
 			.table = table->table,
 			.generation = generation},
-		.uses = uses,
-		.first_use = uses->count,
+		.uses = &q->uses,
+		.first_use = q->uses.count,
 	};
 	int r = read_into(&t);
 	if (r == -ENOENT) /* then no rule uses anything in it */
@@ -189,98 +191,75 @@ static int read_table(struct nft_rules *rules, const struct set_id *const *ids, 
 	return r;
 }
 
-static int read_tables(struct nft_rules *rules, const struct set_id *const *ids, size_t count,
-	uint32_t generation, struct nft_uses *uses)
+static int read_tables(struct nft_socket *s, uint32_t generation, void *userdata)
 {
-	for (size_t i = 0; i < count; i++) {
+	struct question *q = userdata;
+	q->rules->looks++;
+	forget_uses_from(&q->uses, 0);
+	for (size_t i = 0; i < q->count; i++) {
 		bool done = false;
 		for (size_t j = 0; j < i && !done; j++)
-			done = is_same_table(ids[i], ids[j]);
-		int r = done ? 0 : read_table(rules, ids, count, ids[i], generation, uses);
+			done = is_same_table(q->ids[i], q->ids[j]);
+		int r = done ? 0 : read_table(q, q->ids[i], s, generation);
 		if (r != 0)
 			return r;
 	}
 	return 0;
 }
 
-static int open_socket(struct nft_rules *rules)
-{
-	int r = rules->open ? 0 : nft_socket_open(&rules->socket);
-
-	rules->open = r == 0;
-	return r;
-}
-
 int nft_rules_look(struct nft_rules *rules, const struct set_id *const *ids, size_t count,
 	struct nft_uses *ret)
 {
-	struct nft_uses uses = NFT_USES_NULL;
-	uint32_t before, after;
-	int r = open_socket(rules);
+	struct question q = {.rules = rules, .ids = ids, .count = count};
+	int r = nft_look(&rules->look, read_tables, &q);
 	if (r == 0)
-		r = nft_socket_generation(&rules->socket, &before);
-	for (int try = 0; r == 0 && try < LOOK_TRIES; try++, before = after) {
-		rules->looks++;
-		int read = read_tables(rules, ids, count, before, &uses);
-		r = read < 0 ? read : nft_socket_generation(&rules->socket, &after);
-		if (r == 0 && read == 0 && after == before) {
-			*ret = uses;
-			return 0;
-		}
-		forget_uses_from(&uses, 0);
-	}
-	nft_uses_done(&uses);
-	return r ? r : NFT_RULES_E_BUSY;
+		*ret = q.uses;
+	else
+		nft_uses_done(&q.uses);
+	return r;
 }
 
 struct dropping {
+	struct nft_rules *rules;
 	const char *table;
-	struct strings *to;
+	struct strings found;
 };
 
 static bool on_dropping(void *userdata, const struct nft_msg *m)
 {
-	const struct dropping *d = userdata;
+	struct dropping *d = userdata;
 	struct nft_rule rule;
 
 	if (nft_rule_decode(m, &rule) < 0)
 		return false;
 	/* Rules of a chain come together. */
 	if (rule.end == NFT_RULE_END_DROP && str_eq(rule.table, d->table) &&
-		!(d->to->count && str_eq(d->to->items[d->to->count - 1], rule.chain)))
-		strings_add(d->to, rule.chain);
-	return d->to->count <= NFT_RULES_MAX;
+		!(d->found.count && str_eq(d->found.items[d->found.count - 1], rule.chain)))
+		strings_add(&d->found, rule.chain);
+	return d->found.count <= NFT_RULES_MAX;
+}
+
+static int read_dropping(struct nft_socket *s, uint32_t generation, void *userdata)
+{
+	request_buf request;
+	struct dropping *d = userdata;
+	d->rules->looks++;
+	strings_done(&d->found);
+	size_t len = nft_rule_encode_dump_rules(request, s->seq, NFPROTO_INET, d->table);
+	int r = nft_socket_dump(s, request, len, NFT_MSG_KIND_RULE, generation, on_dropping, d);
+	if (d->found.count > NFT_RULES_MAX)
+		return -EMSGSIZE;
+	return r == -ENOENT ? 0 : r;
 }
 
 int nft_rules_look_dropping(struct nft_rules *rules, const char *table, struct strings *ret)
 {
-	request_buf request;
-	uint32_t before, after;
-	int r = open_socket(rules);
-
-	if (r == 0)
-		r = nft_socket_generation(&rules->socket, &before);
-	for (int try = 0; r == 0 && try < LOOK_TRIES; try++, before = after) {
-		struct strings found = {0};
-		struct dropping d = {table, &found};
-		size_t len =
-			nft_rule_encode_dump_rules(request, rules->socket.seq, NFPROTO_INET, table);
-		rules->looks++;
-		int read = nft_socket_dump(
-			&rules->socket, request, len, NFT_MSG_KIND_RULE, before, on_dropping, &d);
-		r = read == -ENOENT ? 0 : read < 0 ? read : 0;
-		if (found.count > NFT_RULES_MAX)
-			r = -EMSGSIZE;
-		if (r == 0)
-			r = nft_socket_generation(&rules->socket, &after);
-		bool whole = r == 0 && read <= 0 && after == before;
-		for (size_t i = 0; whole && i < found.count; i++)
-			strings_add(ret, found.items[i]);
-		strings_done(&found);
-		if (whole)
-			return 0;
-	}
-	return r ? r : NFT_RULES_E_BUSY;
+	struct dropping d = {.rules = rules, .table = table};
+	int r = nft_look(&rules->look, read_dropping, &d);
+	for (size_t i = 0; r == 0 && i < d.found.count; i++)
+		strings_add(ret, d.found.items[i]);
+	strings_done(&d.found);
+	return r;
 }
 
 uint64_t nft_rules_look_count(const struct nft_rules *r)

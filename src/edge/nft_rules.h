@@ -12,8 +12,6 @@
 struct nft_rules;
 struct strings;
 
-enum { NFT_RULES_E_BUSY = 1 }; /* the ruleset changed under every try to read it */
-
 /* One rule that refers to a set. */
 struct nft_use {
 	size_t set;             /* which of those asked for */
@@ -36,14 +34,14 @@ struct nft_uses {
 struct nft_rules *nft_rules_new(void);
 struct nft_rules *nft_rules_free(struct nft_rules *r);
 /* All uses of those sets, consistent: of one generation. A table or set that does not exist is used
- * by no rule. NFT_RULES_E_BUSY; -EMSGSIZE: more than NFT_RULES_MAX uses or chains. `ret` ends with
+ * by no rule. NFT_LOOK_E_BUSY; -EMSGSIZE: more than NFT_RULES_MAX uses or chains. `ret` ends with
  * nft_uses_done(). */
 enum { NFT_RULES_MAX = 100000 };
 int nft_rules_look(
 	struct nft_rules *r, const struct set_id *const *ids, size_t count, struct nft_uses *ret);
 void nft_uses_done(struct nft_uses *u);
 /* Adds the chains of that inet table in which a rule drops or rejects, each once; of one
- * generation. Of no table: none. NFT_RULES_E_BUSY; -EMSGSIZE: more than NFT_RULES_MAX. */
+ * generation. Of no table: none. NFT_LOOK_E_BUSY; -EMSGSIZE: more than NFT_RULES_MAX. */
 int nft_rules_look_dropping(struct nft_rules *r, const char *table, struct strings *ret);
 /* How often rules were read (each try counts). */
 uint64_t nft_rules_look_count(const struct nft_rules *r);

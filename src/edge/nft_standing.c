@@ -5,24 +5,18 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "edge/nft_host_msg.h"
+#include "edge/nft_look.h"
 #include "edge/nft_rule_msg.h"
-#include "edge/nft_socket.h"
 
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <string.h>
 
-enum { LOOK_TRIES = 4 };
-
 struct nft_standing {
-	bool open;
-	struct nft_socket socket;
+	struct nft_look look;
 };
 
-/* One try. */
 struct reading {
-	struct nft_socket *socket;
-	uint32_t generation;
 	uint8_t nf_family;
 	const char *table, *prefix;
 	struct strings chains, sets, policies;
@@ -41,13 +35,12 @@ struct nft_standing *nft_standing_free(struct nft_standing *s)
 {
 	if (!s)
 		return NULL;
-	if (s->open)
-		nft_socket_close(&s->socket);
+	nft_look_done(&s->look);
 	free(s);
 	return NULL;
 }
 
-static void reading_done(struct reading *t)
+static void forget(struct reading *t)
 {
 	strings_done(&t->chains);
 	strings_done(&t->sets);
@@ -56,6 +49,7 @@ static void reading_done(struct reading *t)
 	strings_done(&t->used_sets);
 	strings_done(&t->used_policies);
 	free(t->last);
+	t->last = NULL;
 }
 
 static bool on_chain(void *userdata, const struct nft_msg *m)
@@ -109,24 +103,25 @@ static bool on_rule(void *userdata, const struct nft_msg *m)
 	return true;
 }
 
-static int read_table(struct reading *t)
+static int read_table(struct nft_socket *s, uint32_t generation, void *userdata)
 {
 	request_buf request;
-	struct nft_socket *s = t->socket;
+	struct reading *t = userdata;
+	forget(t);
 	size_t len = nft_rule_encode_dump_chains(request, s->seq, t->nf_family);
-	int r = nft_socket_dump(s, request, len, NFT_MSG_KIND_CHAIN, t->generation, on_chain, t);
+	int r = nft_socket_dump(s, request, len, NFT_MSG_KIND_CHAIN, generation, on_chain, t);
 	if (r != 0)
 		return r;
 	len = nft_rule_encode_dump_sets(request, s->seq, t->nf_family);
-	r = nft_socket_dump(s, request, len, NFT_MSG_KIND_SET, t->generation, on_set, t);
+	r = nft_socket_dump(s, request, len, NFT_MSG_KIND_SET, generation, on_set, t);
 	if (r != 0)
 		return r;
 	len = nft_host_msg_encode_dump_policies(request, s->seq);
-	r = nft_socket_dump(s, request, len, NFT_MSG_KIND_OTHER, t->generation, on_object, t);
+	r = nft_socket_dump(s, request, len, NFT_MSG_KIND_OTHER, generation, on_object, t);
 	if (r != 0)
 		return r;
 	len = nft_rule_encode_dump_rules(request, s->seq, t->nf_family, t->table);
-	r = nft_socket_dump(s, request, len, NFT_MSG_KIND_RULE, t->generation, on_rule, t);
+	r = nft_socket_dump(s, request, len, NFT_MSG_KIND_RULE, generation, on_rule, t);
 	return r == -ENOENT ? 0 : r; /* no such table */
 }
 
@@ -147,37 +142,13 @@ static bool note_last(void *userdata, const struct nft_msg *m)
 	return true;
 }
 
-static int read_last(struct reading *t)
+static int read_last(struct nft_socket *s, uint32_t generation, void *userdata)
 {
 	request_buf request;
-	size_t len = nft_rule_encode_dump_sets(request, t->socket->seq, NFPROTO_UNSPEC);
-	return nft_socket_dump(
-		t->socket, request, len, NFT_MSG_KIND_SET, t->generation, note_last, t);
-}
-
-/* Until one try was of one generation. `t` is then as it was read. */
-static int look(struct nft_standing *s, struct reading *t, int (*read)(struct reading *t))
-{
-	const struct reading asked = *t;
-	uint32_t before = 0, after;
-	int r = 0;
-	if (!s->open) {
-		r = nft_socket_open(&s->socket);
-		s->open = r == 0;
-	}
-	if (r == 0)
-		r = nft_socket_generation(&s->socket, &before);
-	for (int try = 0; r == 0 && try < LOOK_TRIES; try++, before = after) {
-		t->socket = &s->socket;
-		t->generation = before;
-		int one = read(t);
-		r = one < 0 ? one : nft_socket_generation(&s->socket, &after);
-		if (r == 0 && one == 0 && after == before)
-			return 0;
-		reading_done(t);
-		*t = asked;
-	}
-	return r ? r : NFT_STANDING_E_BUSY;
+	struct reading *t = userdata;
+	forget(t);
+	size_t len = nft_rule_encode_dump_sets(request, s->seq, NFPROTO_UNSPEC);
+	return nft_socket_dump(s, request, len, NFT_MSG_KIND_SET, generation, note_last, t);
 }
 
 static void take(struct strings *ret, const struct strings *names, const struct strings *used)
@@ -193,24 +164,24 @@ int nft_standing_look(struct nft_standing *s, uint8_t nf_family, const char *tab
 	struct strings *ret_policies)
 {
 	struct reading t = {.nf_family = nf_family, .table = table, .prefix = prefix};
-	int r = look(s, &t, read_table);
+	int r = nft_look(&s->look, read_table, &t);
 	if (r == 0) {
 		take(ret_chains, &t.chains, &t.used_chains);
 		take(ret_sets, &t.sets, &t.used_sets);
 		take(ret_policies, &t.policies, &t.used_policies);
 	}
-	reading_done(&t);
+	forget(&t);
 	return r;
 }
 
 int nft_standing_find_last(struct nft_standing *s, char **ret)
 {
 	struct reading t = {0};
-	int r = look(s, &t, read_last);
+	int r = nft_look(&s->look, read_last, &t);
 	if (r == 0) {
 		*ret = t.last;
 		t.last = NULL;
 	}
-	reading_done(&t);
+	forget(&t);
 	return r;
 }
