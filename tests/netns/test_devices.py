@@ -56,6 +56,14 @@ table inet filter {
 """
 OTHERS = 'iifname "lan2" accept'
 PASSES = "table inet filter { }\n"
+TRACKS = """
+table inet filter {
+	chain forward {
+		type filter hook forward priority filter;
+		ct state established accept
+	}
+}
+"""
 
 
 def echo_servers(node):
@@ -381,6 +389,52 @@ def test_ending_waits_until_the_names_were_answered(make_lab):
     becomes(lambda: daemon.events("flows-ended"), "they were ended")
     assert {t: outcome(flows[t]) for t in ENDED} == refused(ENDED)
     assert {outcome(flows[t]) for t in STANDING} == {"echo"}
+    for s in flows.values():
+        s.close()
+
+
+def began_unanswered(make_lab, **kw):
+    """A daemon that finds flows, no rules, and no DNS server that speaks; its group is enforced."""
+    lab = make_lab(cache=False, ruleset=TRACKS)
+    make_other(lab)
+    flows = {t: open_flow(lab.device, t) for t in STANDING + ENDED}
+    lab.dns.edit([(HOSTS["a"], "A", ["45.1.0.1"], 60), (HOSTS["a"], "AAAA", ["2a00:1::7"], 60)])
+    lab.dns.pause()
+    daemon = lab.daemon(recipes.resolver() + "[vendor acme]\n"
+                        + group("interface = lan\nmode = enforce\n"), **kw)
+    daemon.profile("acme", ACME)
+    daemon.start()
+    becomes(lambda: in_force(lab, daemon), "the rules are loaded")
+    becomes(lambda: "v_vendor.acme.out handle" in daemon.ctl("sets").stdout, "looked at")
+    return lab, daemon, flows
+
+
+def test_flows_that_stood_before_the_first_rules_end_with_them(make_lab):
+    lab, daemon, flows = began_unanswered(make_lab)
+    lab.dns.resume()
+    resolve(daemon)
+    becomes(lambda: daemon.events("flows-ended"), "they were ended")
+    (event,) = daemon.events("flows-ended")
+    assert f" {len(ENDED)} flows ended" in event["MESSAGE"]
+    assert {t: outcome(flows[t]) for t in ENDED} == refused(ENDED)
+    assert {outcome(flows[t]) for t in STANDING} == {"echo"}
+    for s in flows.values():
+        s.close()
+
+
+def test_ending_waits_a_minute_for_names_that_nobody_answers(make_lab):
+    """Then it spares what they may have meant: flows whose services are the endpoint's."""
+    _, daemon, flows = began_unanswered(make_lab, fake_time=True)
+    daemon.jump(50)
+    recipes.turn(daemon)
+    assert not daemon.events("flows-ended")
+    daemon.jump(11)
+    recipes.turn(daemon)
+    becomes(lambda: daemon.events("flows-ended"), "they were ended")
+    named = [t for t in ENDED if t[0] == "tcp" and t[2] == 443]
+    assert {t: outcome(flows[t]) for t in ENDED if t not in named} == refused(
+        [t for t in ENDED if t not in named])
+    assert {outcome(flows[t]) for t in STANDING + named} == {"echo"}
     for s in flows.values():
         s.close()
 

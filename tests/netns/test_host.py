@@ -27,6 +27,8 @@ def test_gateway_is_looked_at_with_host_only(make_lab):
     r = check(daemon, "--host")
     assert r.returncode == 1
     assert "host: warning: [devices floor] interface = nosuch0: this machine has no such" in r.stdout
+    _, daemon = begin(make_lab, GROUP.replace("nosuch0", "lan"))
+    assert "no such" not in check(daemon, "--host").stdout
 
 
 def test_flows_of_a_set_that_are_forgotten_too_soon_are_told_until_it_is_mended(make_lab):
