@@ -13,9 +13,6 @@ void ruleset_append_list(struct strbuf *b, const struct strings *items);
 void ruleset_append_names(struct strbuf *b, const struct strings *names);
 /* "meta mark set meta mark | 0x00100000 accept". The caller frees it. */
 char *ruleset_marking(const struct config_mark *m, const char *verdict);
-/* Each way to say the endpoint's services: "tcp dport 443", "icmp type echo-request"; "": with all
- * of them. Of that family; -1: of both. */
-void ruleset_match_services(const struct endpoint *e, int family, struct strings *ret);
 /* A comment for those who read the text: what the endpoint allows, and where that is written. */
 void ruleset_describe(
 	struct strbuf *b, const struct config_vendor *v, const struct config_endpoint *e);
@@ -25,6 +22,12 @@ void ruleset_append_rules(struct strbuf *b, const struct config_vendor *v,
 /* All that the vendor allows outwards, by these sets of it. */
 void ruleset_append_vendor(struct strbuf *b, const struct config *c, const struct config_vendor *v,
 	const struct ruleset_set *sets, size_t count, const char *then);
+
+/* ruleset_services.c */
+
+/* Each way to say the endpoint's services: "tcp dport 443", "icmp type echo-request"; "": with all
+ * of them. Of that family; -1: of both. */
+void ruleset_match_services(const struct endpoint *e, int family, struct strings *ret);
 
 /* ruleset.c */
 
