@@ -29,13 +29,14 @@ static void append_rule(const struct dscp_text *t, const char *match)
 {
 	const char *port = strstr(match, " dport ");
 
-	strbuf_appendf(t->b, "\t\t%s %s @%s ", ip(t->s), t->side, t->s->name);
+	strbuf_append(t->b, "\t\t");
 	if (port && !towards_port(t))
 		strbuf_appendf(t->b, "%.*s sport %s", (int)(port - match), match,
 			port + strlen(" dport "));
 	else
 		strbuf_append(t->b, match);
-	strbuf_appendf(t->b, "%s%s dscp set 0x%02x\n", match[0] ? " " : "", ip(t->s), t->v->dscp);
+	strbuf_appendf(t->b, "%s%s %s @%s %s dscp set 0x%02x\n", match[0] ? " " : "", ip(t->s),
+		t->side, t->s->name, ip(t->s), t->v->dscp);
 }
 
 static void append_side(const struct dscp_text *t)

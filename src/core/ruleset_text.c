@@ -102,6 +102,7 @@ static void append_ports_rule(struct strbuf *b, const struct ruleset_set *s,
 	strbuf_append_char(b, '\n');
 }
 
+/* The service comes first, as it takes least: a set is looked up for what may be in it. */
 void ruleset_append_rules(struct strbuf *b, const struct config_vendor *v,
 	const struct config_endpoint *e, const struct ruleset_set *s, const char *then)
 {
@@ -110,11 +111,11 @@ void ruleset_append_rules(struct strbuf *b, const struct config_vendor *v,
 	ruleset_match_services(e->endpoint, s ? (int)s->family : -1, &matches);
 	for (size_t i = 0; i < matches.count; i++) {
 		const char *match = matches.items[i];
-		strbuf_append(b, "\t\t");
+		strbuf_appendf(b, "\t\t%s%s", match, match[0] ? " " : "");
 		if (s)
 			strbuf_appendf(b, "%s %s @%s ", s->family == FAMILY_V4 ? "ip" : "ip6",
 				s->way == RULESET_IN ? "saddr" : "daddr", s->name);
-		strbuf_appendf(b, "%s%s%s", match, match[0] ? " " : "", then);
+		strbuf_append(b, then);
 		append_comment(b, v, e, 1);
 		strbuf_append_char(b, '\n');
 	}
