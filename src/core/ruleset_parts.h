@@ -28,6 +28,9 @@ void ruleset_append_vendor(struct strbuf *b, const struct config *c, const struc
 /* Each way to say the endpoint's services: "tcp dport 443", "icmp type echo-request"; "": with all
  * of them. Of that family; -1: of both. */
 void ruleset_match_services(const struct endpoint *e, int family, struct strings *ret);
+/* What is none of these, as far as that can be said: "tcp dport != { 80, 443 }", "meta l4proto !=
+ * 6", in this order. None where there are no services. */
+void ruleset_match_others(const struct service *services, size_t count, struct strings *ret);
 
 /* ruleset.c */
 

@@ -130,6 +130,13 @@ static bool any_takes(const struct ruleset_set *sets, size_t count, const struct
 	return false;
 }
 
+static bool goes_anywhere(
+	const struct config *c, const struct config_vendor *v, const struct config_endpoint *e)
+{
+	return e->endpoint->any && (e->endpoint->direction & DIRECTION_OUT) && !e->denied &&
+	       ruleset_knows_outside(c, v);
+}
+
 /* The vendor's sets of ports come first. */
 static void append_ports_rules(struct strbuf *b, const struct config_vendor *v,
 	const struct ruleset_set *sets, size_t count, const char *then)
@@ -156,8 +163,7 @@ static void append_endpoint(struct strbuf *b, const struct config *c, const stru
 	const char *then)
 {
 	const char *left_out = ruleset_leaves_out(c, v, e);
-	bool any = e->endpoint->any && (e->endpoint->direction & DIRECTION_OUT) &&
-		   ruleset_knows_outside(c, v);
+	bool any = goes_anywhere(c, v, e);
 
 	if (any || any_takes(sets, count, e))
 		ruleset_describe(b, v, e);
@@ -234,19 +240,64 @@ static void append_towards(struct strbuf *b, const struct config_mark *m)
 	strbuf_append(b, " return\n");
 }
 
+static bool is_marked(const struct config *c, const struct ruleset_facts *f, size_t vendor)
+{
+	return ruleset_marks_vendor(c, &c->vendors[vendor]) && !(f->without && f->without[vendor]);
+}
+
+struct services {
+	struct service *items;
+	size_t count, capacity;
+};
+
+static void add_services(struct services *to, const struct config *c, const struct ruleset *r,
+	const struct config_vendor *v)
+{
+	const struct ruleset_set *sets;
+	size_t count = ruleset_outward(r, v, &sets);
+
+	for (size_t i = 0; i < v->endpoint_count; i++) {
+		const struct config_endpoint *e = &v->endpoints[i];
+		if (!any_takes(sets, count, e) && !goes_anywhere(c, v, e))
+			continue;
+		for (size_t k = 0; k < e->endpoint->service_count; k++) {
+			VEC_GROW(to->items, to->capacity, to->count);
+			to->items[to->count++] = e->endpoint->services[k];
+		}
+	}
+}
+
+/* What comes back, and most of what other hosts send, is not to be looked up for each vendor. */
+static void append_returns(struct strbuf *b, const struct config *c, const struct ruleset *r,
+	const struct ruleset_facts *f)
+{
+	_cleanup_(strings_done) struct strings others = {0};
+	struct services services = {0};
+
+	for (size_t i = 0; i < c->vendor_count; i++) {
+		if (is_marked(c, f, i))
+			add_services(&services, c, r, &c->vendors[i]);
+	}
+	ruleset_match_others(services.items, services.count, &others);
+	free(services.items);
+	if (others.count)
+		strbuf_append(b, "\n\t\t# only ports and protocols that a vendor below has\n");
+	for (size_t i = 0; i < others.count; i++)
+		strbuf_appendf(b, "\t\t%s return\n", others.items[i]);
+}
+
 static void append_chain(struct strbuf *b, const struct config *c, const struct ruleset *r,
 	const struct ruleset_facts *f)
 {
 	strbuf_append(b, "\tchain " RULESET_CHAIN " {\n"
 			 "\t\ttype filter hook forward priority filter - 10; policy accept;\n");
 	append_towards(b, &c->mark);
+	append_returns(b, c, r, f);
 	for (size_t i = 0; i < c->vendor_count; i++) {
 		const struct config_vendor *v = &c->vendors[i];
 		const struct ruleset_set *sets;
 		size_t count = ruleset_outward(r, v, &sets);
-		if (!ruleset_marks_vendor(c, v))
-			continue;
-		if (f->without && f->without[i])
+		if (!is_marked(c, f, i))
 			continue;
 		_cleanup_free_ char *then = ruleset_allowing(c, f, v, "return");
 		strbuf_appendf(b, "\n\t\t# --- %s\n", v->name);

@@ -23,8 +23,9 @@ from spaces import isolate, wait_until  # noqa: E402
 
 ROUNDS, CONNECTIONS, ADDRESSES = 1000, 20, 4
 # Of the daemon's rules one should see no more than that a chain is added, and with many vendors less
-# than what a gateway's time varies by anyway. The last is not met by rules that mark: each vendor's is
-# a lookup for each packet that no vendor before it takes, so for all of what comes back.
+# than what a gateway's time varies by anyway. In rules that mark, each packet that goes out is looked
+# up for the vendors before its own, of which there are half as many as vendors here; what comes back
+# is looked up for none, as no vendor has its port.
 MAX = {1: 1.15, 10: 1.15, 50: 1.3}
 CHAIN = """
 	chain forward {

@@ -15,7 +15,7 @@ NEWSET, DELSET, NEWSETELEM, DELSETELEM, NEWGEN = 9, 11, 12, 14, 15
 NEWRULE, DELRULE = 6, 8
 
 # One transaction: its number, who made it, its element changes as (table, set, key bytes), and its
-# sets and rules as (made, table, set or chain).
+# sets and rules as (made, table, set or chain). Without the sets that are a part of one rule.
 Generation = collections.namedtuple("Generation",
                                     "number portid program added removed sets other rules")
 
@@ -43,6 +43,10 @@ def keys(elements):
             yield attributes(key[0])[1][0]
 
 
+def is_of_a_rule(attributes_of_set):
+    return text(attributes_of_set[2][0]).startswith("__")
+
+
 class Monitor:
     def __init__(self, node):
         self.socket = node.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
@@ -64,6 +68,8 @@ class Monitor:
                                                text(a[3][0]) if 3 in a else "", self.added,
                                                self.removed, self.sets, self.other, self.rules))
             self._begin()
+        elif kind in (NEWSETELEM, DELSETELEM, NEWSET, DELSET) and is_of_a_rule(a):
+            self.other += 1
         elif kind in (NEWSETELEM, DELSETELEM):
             where = (text(a[1][0]), text(a[2][0]))
             into = self.added if kind == NEWSETELEM else self.removed

@@ -95,12 +95,14 @@ REFUSED = [("tcp", "45.1.0.1", 80), ("tcp", "45.1.0.3", 443), ("udp", "45.1.0.1"
            ("tcp", "45.8.0.1", 443), ("tcp", "45.7.0.9", 80), ("tcp", "2a00:1::8", 443)]
 
 
-def begin_marking(make_lab, config=CONFIG, hook=HOOK, profile=ACME):
+def begin_marking(make_lab, config=CONFIG, hook=HOOK, profile=ACME, others=()):
     lab = make_lab(cache=False, ruleset=DROPS % hook)
     lab.dns.edit([(HOSTS["a"], "A", ["45.1.0.1"], 60), (HOSTS["a"], "AAAA", ["2a00:1::7"], 60),
                   (HOSTS["b"], "A", ["45.1.0.2"], 60)])
     daemon = lab.daemon(config)
     daemon.profile("acme", profile)
+    for name, text in others:
+        daemon.profile(name, text)
     daemon.start()
     resolve(daemon)
     return lab, daemon
@@ -135,6 +137,29 @@ def test_what_is_marked_passes_and_its_neighbours_do_not(make_lab):
     listed = lab.gateway.run(["nft", "list", "chain", "inet", "filter", "forward"]).stdout
     for comment in ("theirs and ours", "theirs alone"):
         assert re.search(rf'packets [1-9]\d* bytes \d+ comment "{comment}"', listed), listed
+
+
+def test_what_no_vendor_can_have_leaves_the_chain_before_the_vendors(make_lab):
+    web = recipes.profile({"name": HOSTS["a"]})
+    voice = recipes.profile({"name": HOSTS["b"], "allow": "udp/5060-5080, icmp/echo-request"})
+    lab, daemon = begin_marking(make_lab, recipes.resolver() + recipes.vendors("acme", "voice") + BY_HAND,
+                                profile=web, others=[("voice", voice)])
+    load(lab, daemon)
+    becomes(lambda: elements(lab, "v_acme4") and elements(lab, "v_voice.e04"), "filled")
+    lab.gateway.nft("add rule inet allowsync v_mark counter comment \"all of them\"\n")
+
+    def met_all():
+        return int(re.search(r'packets (\d+) bytes \d+ comment "all of them"', chain(lab))[1])
+
+    # What they have passes, and what comes back meets none of them.
+    assert all(lab.device.probe([("tcp", "45.1.0.1", 443), ("udp", "45.1.0.2", 5060)]).values())
+    assert not any(lab.device.probe([("tcp", "45.1.0.1", 80), ("tcp", "45.1.0.2", 5060),
+                                     ("udp", "45.1.0.1", 443)]).values())
+    assert met_all() == 0, chain(lab)
+    # What is neither's, on a port of theirs, meets both.
+    assert not any(lab.device.probe([("tcp", "45.1.0.2", 443), ("udp", "45.1.0.1", 5060)]).values())
+    assert met_all() > 0, chain(lab)
+    assert pings(lab, "45.1.0.2") and not pings(lab, "45.1.0.1")
 
 
 def test_without_the_hook_nothing_passes(make_lab):
