@@ -30,4 +30,4 @@ void *mem_grow(void *array, size_t *capacity, size_t count, size_t item_size);
 	((array) = mem_grow((array), &(capacity), (count), sizeof(*(array))))
 
 #define ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
-#define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#define CONTAINER_OF(ptr, type, member) ((type *)(((char *)(ptr)) - offsetof(type, member)))

@@ -15,10 +15,10 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
-static struct set_id voip = {
-	NFPROTO_INET, (char *)(uintptr_t) "filter", (char *)(uintptr_t) "voip4"};
-static struct set_id other = {
-	NFPROTO_IPV6, (char *)(uintptr_t) "nat.x", (char *)(uintptr_t) "o-6_/a"};
+static char voip_table[] = "filter", voip_name[] = "voip4";
+static char other_table[] = "nat.x", other_name[] = "o-6_/a";
+static struct set_id voip = {NFPROTO_INET, voip_table, voip_name};
+static struct set_id other = {NFPROTO_IPV6, other_table, other_name};
 static const struct set_kind v4 = {.layout = SET_LAYOUT_ADDR, .family = FAMILY_V4};
 static const struct set_kind v4_default = {.layout = SET_LAYOUT_ADDR,
 	.family = FAMILY_V4,

@@ -93,7 +93,9 @@ static void check_stands(const char *const *texts, size_t count)
 		char element[ELEMENT_TEXT_SIZE];
 		CHECK(live_find(&copy, &k));
 		CHECK_STR(element_key_format(&kind, &k, element), texts[i]);
-		snprintf(line, sizeof(line), " %s%s comment", texts[i],
+		/* nft 1.1 says of elements of a set with timeouts that they have none. */
+		snprintf(line, sizeof(line), " %s%s%s comment", texts[i],
+			strstr(listed, "timeout never") ? " timeout never" : "",
 			strstr(listed, "counter packets") ? " counter packets 0 bytes 0" : "");
 		if (!strstr(listed, line))
 			printf("# no \"%s\" in %s\n", line, listed);
