@@ -5,10 +5,11 @@ The daemon asks the authoritative server itself, and `allowsyncctl resolve` make
 changed in DNS is in the sets when that returns, whatever the TTL, and no test has to wait for one.
 """
 import json
+import os
 import re
 
 from lab import DNS4
-from spaces import wait_until
+from spaces import run, wait_until
 
 
 def resolver(linger="0", server=DNS4, **more):
@@ -95,6 +96,14 @@ MANY = "many.example.com"
 
 def records_of_many(count):
     return {MANY: {"A": (60, many(count))}}
+
+
+def preload(directory, source):
+    """What a program is to run under to have these functions in C in place of the library's."""
+    library = os.path.join(directory, "preload.so")
+    run(["gcc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-x", "c", "-", "-o", library, "-ldl"], input=source)
+    asan = run(["gcc", "-print-file-name=libasan.so"]).stdout.strip()
+    return ["env", f"LD_PRELOAD={asan} {library}"]
 
 
 def turn(daemon):

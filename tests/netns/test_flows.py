@@ -36,10 +36,10 @@ def acme(keys):
             "[profile]\n", f"[profile]\n{keys}")
 
 
-def begin(make_lab, more="", keys="", vendor=""):
+def begin(make_lab, more="", keys="", vendor="", **kw):
     lab = make_lab(cache=False, ruleset=TRACKS)
     lab.dns.edit([(NAME, "A", ["45.1.0.1"], 60), (NAME, "AAAA", ["2a00:1::7"], 60)])
-    daemon = lab.daemon(recipes.resolver() + "[vendor acme]\n" + vendor + more)
+    daemon = lab.daemon(recipes.resolver() + "[vendor acme]\n" + vendor + more, **kw)
     daemon.profile("acme", acme(keys))
     daemon.start()
     resolve(daemon)
@@ -144,3 +144,38 @@ def test_policies_outlive_a_reload_and_go_when_they_are_not_wanted_any_more(make
     assert flows(lab)["udp", "45.1.0.9"] <= 180
     for s in first, second:
         s.close()
+
+
+# As a kernel without nfnetlink_cttimeout: it knows no such subsystem (8).
+NO_POLICIES = """
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
+ssize_t sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to,
+	socklen_t to_len)
+{
+	ssize_t (*real)(int, const void *, size_t, int, const struct sockaddr *, socklen_t);
+	*(void **)&real = dlsym(RTLD_NEXT, "sendto");
+	const struct nlmsghdr *h = data;
+	if (to && to->sa_family == AF_NETLINK && h->nlmsg_type >> 8 == 8) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	return real(fd, data, len, flags, to, to_len);
+}
+"""
+
+
+def test_kernel_that_tells_no_timeouts_has_the_rules_without_them_and_that_is_said(make_lab, tmp_path):
+    lab, daemon = begin(make_lab, keys="udp-timeout-min = 5000s\n",
+                        wrapper=recipes.preload(tmp_path, NO_POLICIES))
+    assert "@v_acme4" in listing(lab) and "ct timeout" not in listing(lab)
+    (loaded,) = daemon.events("rules-loaded")
+    assert ("; timeouts of profiles are left out, as this kernel does not say how long it keeps "
+            "flows") in loaded["MESSAGE"], loaded
+    # Where nothing is left out, nothing is said.
+    daemon.profile("acme", acme(""))
+    daemon.configure(recipes.resolver() + "[vendor acme]\n[mark]\nvalue = 0x00200000\n")
+    reload(lab, daemon, lambda rules: "0x00200000" in rules)
+    assert "left out" not in daemon.events("rules-loaded")[-1]["MESSAGE"]

@@ -12,7 +12,6 @@ import recipes
 from rawnft import (TABLE_OWNER, TABLE_PERSIST, RawNft, add_elements, delete_elements, new_set,
                     new_table)
 from recipes import ADDR4, PORTS4, becomes, set_of, status
-from spaces import run
 from test_commit import ACME, begin, give
 
 LISTING = ["prlimit", "--core=0", "nft", "list", "ruleset"]
@@ -313,11 +312,7 @@ int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
 def small_buffers(tmp_path):
     """What a program is to run under to have small netlink sockets. The default size holds some 250
     errors, and the root of a container with users of its own may have no other."""
-    library = tmp_path / "small-buffers.so"
-    run(["gcc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-x", "c", "-", "-o", str(library), "-ldl"],
-        input=SMALL_BUFFERS)
-    asan = run(["gcc", "-print-file-name=libasan.so"]).stdout.strip()
-    return ["env", f"LD_PRELOAD={asan} {library}"]
+    return recipes.preload(tmp_path, SMALL_BUFFERS)
 
 
 def test_more_refusals_than_the_socket_holds_keep_no_other_set_waiting(
