@@ -10,6 +10,8 @@
 
 enum {
 	QUESTION_TAIL = 4, /* type and class */
+	QUESTIONS_AT = 4,  /* in the header: how many, */
+	RECORDS_AT = 6,    /* and how many records */
 };
 
 bool query_read(const uint8_t *message, size_t len, struct query *ret)
@@ -64,4 +66,34 @@ bool query_may_be_answered_by(const struct query *q, bool exact, const uint8_t *
 	size_t name_len = q->len - DNS_HEADER_SIZE - QUESTION_TAIL;
 	return (exact ? memcmp(asked, said, name_len) == 0 : same_name(asked, said, name_len)) &&
 	       memcmp(asked + name_len, said + name_len, QUESTION_TAIL) == 0;
+}
+
+const uint8_t *query_find_answer(
+	const struct query *q, const uint8_t *stream, size_t len, size_t *ret_len)
+{
+	struct cursor c = cursor_over(stream, len);
+
+	for (;;) {
+		size_t size = cursor_u16(&c);
+		const uint8_t *message = cursor_bytes(&c, size);
+
+		if (c.failed)
+			return NULL;
+		/* Letters are against those who do not see the query; they have no part in it. */
+		if (query_may_be_answered_by(q, false, message, size)) {
+			*ret_len = size;
+			return message;
+		}
+	}
+}
+
+bool query_is_repeated_in(const uint8_t *message)
+{
+	return message[QUESTIONS_AT] || message[QUESTIONS_AT + 1];
+}
+
+size_t query_strip_answer(const struct query *q, uint8_t *message)
+{
+	memset(message + RECORDS_AT, 0, DNS_HEADER_SIZE - RECORDS_AT);
+	return q->len;
 }

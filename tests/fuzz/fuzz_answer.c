@@ -25,7 +25,7 @@ static void check_addresses(const struct answer *a)
 		assert(a->ttl_s == least);
 }
 
-/* As a query and as what answers one. */
+/* As a query, and as what answers one. */
 static void check_query(const uint8_t *message, size_t len)
 {
 	/* Id 0x1234, for "a", A. */
@@ -39,6 +39,12 @@ static void check_query(const uint8_t *message, size_t len)
 	assert(loose || !exact);
 	if (loose)
 		assert(len >= 12 && message[0] == 0x12 && message[1] == 0x34);
+	/* As a stream. */
+	size_t found_len = 0;
+	const uint8_t *found = query_find_answer(&fixed, message, len, &found_len);
+	if (found)
+		assert(found >= message + 2 && found_len <= len - (size_t)(found - message) &&
+			query_may_be_answered_by(&fixed, false, found, found_len));
 	if (query_read(message, len, &own))
 		assert(own.len <= len && query_may_be_answered_by(&own, true, message, len));
 	else

@@ -194,6 +194,81 @@ static void test_the_longest_name_fits_and_nothing_longer(void)
 	CHECK(!query_read(p.bytes, p.len, &q));
 }
 
+/* Messages behind one another; the last one is cut by so many bytes. Where the answer begins, 0:
+ * there is none. */
+static size_t find(const struct packet *messages, size_t count, size_t cut, size_t *ret_len)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < count; i++)
+		len += 2 + messages[i].len;
+	uint8_t *stream = xcalloc(1, len), *at = stream;
+	for (size_t i = 0; i < count; i++) {
+		*at++ = (uint8_t)(messages[i].len >> 8);
+		*at++ = (uint8_t)messages[i].len;
+		memcpy(at, messages[i].bytes, messages[i].len);
+		at += messages[i].len;
+	}
+	/* The sanitizers see what is read behind the cut. */
+	uint8_t *exact = xmemdup(stream, len - cut);
+	free(stream);
+	const uint8_t *found = query_find_answer(&q, exact, len - cut, ret_len);
+	size_t where = found ? (size_t)(found - exact) : 0;
+	free(exact);
+	return where;
+}
+
+static void test_in_a_stream_the_first_whole_answer_is_found(void)
+{
+	static struct packet messages[3];
+	size_t len = 0;
+
+	ask(NAME, TYPE_A);
+	CHECK(!query_find_answer(&q, NULL, 0, &len));
+	say("www.example.tesu", TYPE_A);
+	messages[0] = p;
+	say("WWW.example.TEST", TYPE_A);
+	packet_a(&p, NAME, 0x2d000002, 60);
+	messages[1] = p;
+	say(NAME, TYPE_A);
+	messages[2] = p;
+	CHECK(!find(messages, 1, 0, &len));
+	for (size_t cut = 1; cut <= messages[1].len + 2; cut++)
+		CHECK(!find(messages, 2, cut, &len));
+	for (size_t cut = 0; cut <= messages[2].len + 2; cut++) {
+		CHECK_INT(find(messages, 3, cut, &len), 2 + messages[0].len + 2);
+		CHECK_INT(len, messages[1].len);
+	}
+	/* Of no byte, and the longest. */
+	messages[0].len = 0;
+	CHECK(find(messages, 2, 0, &len));
+	messages[1].len = 65535;
+	CHECK(find(messages, 2, 0, &len));
+	CHECK_INT(len, 65535);
+	CHECK(!find(messages, 2, 1, &len));
+}
+
+static void test_stripped_it_is_header_and_question_and_an_answer_still(void)
+{
+	ask(NAME, TYPE_A);
+	say(NAME, TYPE_A);
+	packet_soa(&p, "test", 60, 60);
+	packet_record(&p, SECTION_ADDITIONAL, "", 41, 0, 0);
+	CHECK(query_is_repeated_in(p.bytes));
+	uint8_t *before = xmemdup(p.bytes, p.len);
+	p.len = query_strip_answer(&q, p.bytes);
+	CHECK_INT(p.len, q.len);
+	CHECK(answers(true));
+	for (size_t i = 0; i < p.len; i++)
+		CHECK_INT(p.bytes[i], i >= 6 && i < 12 ? 0 : before[i]);
+	free(before);
+	/* Many questions are none of ours, and no bare error either. */
+	p.bytes[5] = 0;
+	CHECK(!query_is_repeated_in(p.bytes));
+	p.bytes[4] = 1;
+	CHECK(query_is_repeated_in(p.bytes));
+}
+
 int main(void)
 {
 	TAP_RUN(test_our_id_and_our_question_are_an_answer);
@@ -206,5 +281,7 @@ int main(void)
 	TAP_RUN(test_without_a_query_nothing_answers);
 	TAP_RUN(test_only_a_message_with_one_question_is_a_query);
 	TAP_RUN(test_the_longest_name_fits_and_nothing_longer);
+	TAP_RUN(test_in_a_stream_the_first_whole_answer_is_found);
+	TAP_RUN(test_stripped_it_is_header_and_question_and_an_answer_still);
 	return tap_done();
 }
