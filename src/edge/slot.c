@@ -52,8 +52,6 @@ struct slot {
 	size_t watch_count, watch_capacity;
 	bool busy, ended;
 	struct slot_result result;
-	uint8_t *message;
-	size_t message_capacity;
 };
 
 /* Tells the owner, once c-ares has returned: only then are the sockets closed, and the next
@@ -72,9 +70,15 @@ static void settle(struct slot *s)
 static void on_io(void *userdata, int fd, unsigned events)
 {
 	struct slot *s = userdata;
+	const uint8_t *message;
+	size_t len;
 
+	slot_sockets_before_read(&s->sockets);
 	ares_process_fd(s->channel, events & LOOP_READ ? fd : ARES_SOCKET_BAD,
 		events & LOOP_WRITE ? fd : ARES_SOCKET_BAD);
+	/* Not every answer is one for c-ares, and none of others would be better. */
+	if (!s->ended && slot_sockets_answer(&s->sockets, false, &message, &len))
+		ares_cancel(s->channel);
 	settle(s);
 }
 
@@ -110,16 +114,7 @@ static void end_with(struct slot *s, enum slot_outcome outcome, const uint8_t *m
 	s->spoiled =
 		s->edns && !(outcome == SLOT_ANSWERED && server_reply_judge(message, len).has_opt);
 	s->result.outcome = outcome;
-	s->result.message = NULL;
-	s->result.len = 0;
-	if (outcome != SLOT_ANSWERED)
-		return;
-	if (len > s->message_capacity) {
-		s->message = xreallocarray(s->message, len, 1);
-		s->message_capacity = len;
-	}
-	memcpy(s->message, message, len);
-	s->result.message = s->message;
+	s->result.message = message;
 	s->result.len = len;
 }
 
@@ -128,7 +123,7 @@ static enum slot_outcome outcome_of(int status)
 	switch (status) {
 	case ARES_ECANCELLED:
 	case ARES_ETIMEOUT:
-	/* Since 1.28 a bare header ends the query; before it was passed over. */
+	/* Over TCP: what cannot be read, and is not whole or no answer to the query. */
 	case ARES_EBADRESP:
 		return SLOT_TIMEOUT;
 	case ARES_ECONNREFUSED:
@@ -138,22 +133,26 @@ static enum slot_outcome outcome_of(int status)
 	}
 }
 
+/* `taken`: with what c-ares takes for the answer. It is read as it came. */
+static void end_query(struct slot *s, int status, bool taken)
+{
+	const uint8_t *message;
+	size_t len;
+
+	if (status == ARES_EDESTRUCTION)
+		return;
+	if (slot_sockets_answer(&s->sockets, taken, &message, &len))
+		end_with(s, SLOT_ANSWERED, message, len);
+	else
+		end_with(s, outcome_of(status), NULL, 0);
+}
+
 #if HAVE_DNSREC
 
 static void on_answer(
 	void *userdata, ares_status_t status, size_t timeouts, const ares_dns_record_t *record)
 {
-	struct slot *s = userdata;
-	unsigned char *message = NULL;
-	size_t len = 0;
-
-	if (status == ARES_EDESTRUCTION)
-		return;
-	if (record && ares_dns_write(record, &message, &len) == ARES_SUCCESS)
-		end_with(s, SLOT_ANSWERED, message, len);
-	else
-		end_with(s, outcome_of((int)status), NULL, 0);
-	ares_free_string(message);
+	end_query(userdata, (int)status, record);
 }
 
 static bool add_opt(ares_dns_record_t *query)
@@ -186,14 +185,7 @@ static bool send_query(struct slot *s, const char *name, enum family family)
 
 static void on_answer(void *userdata, int status, int timeouts, unsigned char *message, int len)
 {
-	struct slot *s = userdata;
-
-	if (status == ARES_EDESTRUCTION)
-		return;
-	if (message && len > 0)
-		end_with(s, SLOT_ANSWERED, message, (size_t)len);
-	else
-		end_with(s, outcome_of(status), NULL, 0);
+	end_query(userdata, status, message);
 }
 
 static uint8_t *put16(uint8_t *at, unsigned v)
@@ -450,7 +442,7 @@ struct slot *slot_free(struct slot *s)
 	ares_library_cleanup();
 	loop_timer_free(s->timer);
 	free(s->watches);
-	free(s->message);
+	slot_sockets_done(&s->sockets);
 	free(s);
 	return NULL;
 }

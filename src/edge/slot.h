@@ -16,7 +16,7 @@ struct loop;
 struct slot;
 
 enum slot_outcome {
-	SLOT_ANSWERED,    /* a message with our id and our question came */
+	SLOT_ANSWERED,    /* a message with our id and our question came, or a bare error */
 	SLOT_TIMEOUT,     /* nothing came that answers it */
 	SLOT_UNREACHABLE, /* the network says that nobody is there */
 	SLOT_FAILED,      /* the name cannot be asked, or the library is at a loss */
@@ -24,7 +24,7 @@ enum slot_outcome {
 
 struct slot_result {
 	enum slot_outcome outcome;
-	const uint8_t *message; /* ANSWERED; valid until the slot is used again */
+	const uint8_t *message; /* ANSWERED: as it came; valid until the slot is used again */
 	size_t len;
 	bool tcp;           /* it went, or was to go, over TCP in the end */
 	uint64_t unmatched; /* datagrams that came in the server's name and answered nothing */

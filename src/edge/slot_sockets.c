@@ -3,6 +3,8 @@
 #include "edge/slot_sockets.h"
 
 #include "allowsync/config.h"
+#include "base/mem.h"
+#include "core/dns_wire.h"
 
 #include <ares.h>
 #include <errno.h>
@@ -16,6 +18,8 @@
 
 /* 1.34 has other functions. With the old ones it takes no server with a scope from 1.34.6 on. */
 #define HAVE_SOCKET_FUNCTIONS_EX (ARES_VERSION >= 0x012200)
+/* 1.22 reads answers whole. Before, c-ares looks no further than their question. */
+#define HAVE_PARSER (ARES_VERSION >= 0x011600)
 
 #ifdef ARES_FLAG_DNS0x20
 #define EXACT true
@@ -26,6 +30,7 @@
 enum {
 	/* Then others in the loop have their turn. */
 	UNMATCHED_AT_ONCE = 64,
+	KEPT_MAX = 2 * (2 + 65535), /* of a stream; one question needs half of it */
 };
 
 static int bind_to_source(int fd, int domain, const struct config_source *source)
@@ -56,8 +61,10 @@ static ares_socket_t on_socket(int domain, int type, int protocol, void *userdat
 	struct slot_sockets *s = userdata;
 	int fd = socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol), yes = 1;
 
-	if (type == SOCK_STREAM)
+	if (type == SOCK_STREAM) {
 		s->tcp = true;
+		s->kept_len = 0;
+	}
 	if (fd < 0)
 		return ARES_SOCKET_BAD;
 	if (bind_to_source(fd, domain, s->source) < 0 || bind_to_scope(fd, s->server->scope) < 0) {
@@ -93,6 +100,55 @@ static bool is_from(const struct config_server *server, const struct sockaddr *f
 	return addr_eq(&addr, &server->addr) && ntohs(in->sin_port) == server->port;
 }
 
+static void keep(struct slot_sockets *s, const void *bytes, size_t len)
+{
+	if (len > KEPT_MAX - s->kept_len)
+		len = KEPT_MAX - s->kept_len;
+	if (s->kept_len + len > s->kept_capacity) {
+		s->kept_capacity = s->kept_len + len;
+		s->kept = xreallocarray(s->kept, s->kept_capacity, 1);
+	}
+	memcpy(s->kept + s->kept_len, bytes, len);
+	s->kept_len += len;
+}
+
+static ssize_t receive_stream(struct slot_sockets *s, int fd, void *bytes, size_t size, int flags)
+{
+	ssize_t len = recv(fd, bytes, size, flags);
+
+	if (len > 0)
+		keep(s, bytes, (size_t)len);
+	return len;
+}
+
+/* A bare header answers (query.h), but not for any c-ares. */
+static bool can_read(const uint8_t *message, size_t len)
+{
+#if HAVE_PARSER
+	ares_dns_record_t *record = NULL;
+	bool can = ares_dns_parse(message, len, 0, &record) == ARES_SUCCESS;
+
+	ares_dns_record_destroy(record);
+	return can;
+#else
+	return query_is_repeated_in(message);
+#endif
+}
+
+/* Of an answer; the length of what c-ares is given of it, 0: nothing. */
+static size_t pass_on(struct slot_sockets *s, uint8_t *message, size_t len)
+{
+	keep(s, message, len);
+	s->withheld = false;
+	if (can_read(message, len))
+		return len;
+	/* Truncated anywhere: it has only to see that it is. */
+	if (query_is_repeated_in(message) && message[2] << 8 & DNS_FLAG_TC)
+		return query_strip_answer(&s->query, message);
+	s->withheld = true;
+	return 0;
+}
+
 static ares_ssize_t on_receive(ares_socket_t fd, void *message, size_t size, int flags,
 	struct sockaddr *from, ares_socklen_t *from_len, void *userdata)
 {
@@ -100,15 +156,18 @@ static ares_ssize_t on_receive(ares_socket_t fd, void *message, size_t size, int
 
 	/* c-ares asks whose it is only of a datagram. */
 	if (!from)
-		return recv(fd, message, size, flags);
+		return receive_stream(s, fd, message, size, flags);
 	ares_socklen_t room = *from_len;
-	for (unsigned i = 0; i < UNMATCHED_AT_ONCE; i++) {
+	for (unsigned i = 0; i < UNMATCHED_AT_ONCE && (s->tcp || !s->kept_len); i++) {
 		*from_len = room;
 		ssize_t len = recvfrom(fd, message, size, flags, from, from_len);
-		if (len < 0 || (is_from(s->server, from) && query_may_be_answered_by(&s->query,
-								    EXACT, message, (size_t)len)))
+		if (len < 0)
 			return len;
-		s->unmatched++;
+		if (!is_from(s->server, from) ||
+			!query_may_be_answered_by(&s->query, EXACT, message, (size_t)len))
+			s->unmatched++;
+		else if (!s->tcp && (len = (ssize_t)pass_on(s, message, (size_t)len)))
+			return len;
 	}
 	errno = EAGAIN;
 	return -1;
@@ -221,4 +280,33 @@ void slot_sockets_begin(struct slot_sockets *s)
 	s->query.len = 0;
 	s->tcp = false;
 	s->unmatched = 0;
+	s->kept_len = 0;
+}
+
+void slot_sockets_before_read(struct slot_sockets *s)
+{
+	if (!s->tcp)
+		s->kept_len = 0;
+}
+
+bool slot_sockets_answer(
+	const struct slot_sockets *s, bool taken, const uint8_t **ret, size_t *ret_len)
+{
+	const uint8_t *message = NULL;
+	size_t len = s->kept_len;
+
+	if (s->tcp)
+		message = query_find_answer(&s->query, s->kept, s->kept_len, &len);
+	else if (len && (taken || s->withheld))
+		message = s->kept;
+	if (!message)
+		return false;
+	*ret = message;
+	*ret_len = len;
+	return true;
+}
+
+void slot_sockets_done(struct slot_sockets *s)
+{
+	free(s->kept);
 }

@@ -1,12 +1,18 @@
 #pragma once
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The sockets of a c-ares channel. It opens, reads and writes them through here, so that a datagram
- * that cannot be the answer to its query is counted, and goes no further. By itself c-ares drops
- * most of them without a word, and some end the question: since 1.28 those that it cannot read,
- * before that those without a byte. Only slot.c uses it. */
+/* The sockets of a c-ares channel. It opens, reads and writes them through here, for two reasons.
+ *
+ * A datagram that cannot be the answer to its query is counted, and goes no further. By itself
+ * c-ares drops most of them without a word, and some end the question: since 1.28 those that it
+ * cannot read, before that those without a byte.
+ *
+ * The answer is kept as it came. Newer c-ares give out what they have read, some of it mended; and
+ * what they cannot read is no answer to them, which 1.22 drops and 1.28 takes for the end of the
+ * question. What is wrong with an answer is for others to say. Only slot.c uses it. */
 #include "core/query.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct ares_channeldata;
@@ -20,6 +26,9 @@ struct slot_sockets {
 	struct query query;                 /* the one in flight */
 	bool tcp;                           /* it went, or was to go, over TCP as well */
 	uint64_t unmatched;                 /* datagrams that were no answer to it */
+	uint8_t *kept;                      /* the last datagram that answers, or all from TCP */
+	size_t kept_len, kept_capacity;
+	bool withheld; /* that datagram, from c-ares: it cannot read it */
 };
 
 /* What they point to is the caller's, and may change between questions. */
@@ -30,3 +39,11 @@ void slot_sockets_init(struct slot_sockets *s, const struct config_source *sourc
 bool slot_sockets_use(struct slot_sockets *s, struct ares_channeldata *channel);
 /* For the next question; the sockets of the one before are closed. */
 void slot_sockets_begin(struct slot_sockets *s);
+/* Before c-ares is to read: it takes one datagram a time, and what it was given the last time, and
+ * did not take, is no answer. */
+void slot_sockets_before_read(struct slot_sockets *s);
+/* The answer as it came, until the next question or read; false: there is none. `taken`: c-ares has
+ * taken what it was given. Others are there all the same: what it cannot read, and all over TCP. */
+bool slot_sockets_answer(
+	const struct slot_sockets *s, bool taken, const uint8_t **ret, size_t *ret_len);
+void slot_sockets_done(struct slot_sockets *s);

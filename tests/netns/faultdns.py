@@ -27,7 +27,8 @@ Kinds; addresses are 45.x.y.i and 2a00:1::x:i, the same for a name whenever it i
   name first, then right)  late-MS (a forgery at once, the truth later)
   noedns (answers as if there were none)  ednsformerr  ednsbare  ednsnotimp  ednsbadvers  ednssilent
   (to questions with EDNS; fine without)
-  tc (truncated, whole over TCP)  tcclose  tchang  tcshort (over TCP: closed, silent, cut)
+  tc (truncated, whole over TCP)  tccut (so, in a record)  tcclose  tchang  tcshort (over TCP: closed,
+  silent, cut)
 """
 import argparse
 import copy
@@ -406,6 +407,12 @@ class Faults:
     def kind_tc(self, a):
         a.add()
         a.truncate = True
+
+    def kind_tccut(self, a):
+        """Where the room ends, be it in a record."""
+        self.kind_tc(a)
+        if not a.tcp:
+            a.change = lambda data: data[:6] + b"\0\1" + data[8:] + b"\xc0\x0c\0"
 
     def kind_tcclose(self, a):
         self.kind_tc(a)

@@ -81,6 +81,7 @@ def test_bytes_of_the_broken_kinds(node, dns):
     assert len(dns_query(node, SERVER, "garbage.example.test")) == 62
     assert len(dns_query(node, SERVER, "formerrbare.example.test")) == 12
     assert dns_query(node, SERVER, "question.example.test")[2] & 0x80 == 0
+    assert dns_query(node, SERVER, "tccut.example.test")[-3:] == b"\xc0\x0c\0"
     assert b"\2a\n" in dns_query(node, SERVER, "oddcname.example.test")
     assert ask(node, "forged.example.test").header.id == 4711 ^ 0x5555
     assert ask(node, "wrongid.example.test").header.id == 4711 ^ 0x5555

@@ -24,8 +24,7 @@ TROUBLE = [
     ("refused", "refused"),
     ("notimp", "servfail"),
     ("formerr", "servfail"),
-    # Without the question: whether it is the answer at all depends on who looks.
-    ("formerrbare", "timeout|servfail|malformed.*"),
+    ("formerrbare", "servfail"),
     ("silent", "timeout"),
     ("slow-1500", "timeout"),  # so late that nobody waits for it
     ("short", "timeout"),
@@ -71,6 +70,7 @@ NO_TROUBLE = [
     ("late-100", [1], 5),
     ("slow-100", [1], 5),
     ("tc", [1], 5),
+    ("tccut", [1], 5),
     ("many-150", range(1, 151), 60),
     ("many-512", range(1, 513), 60),
 ]

@@ -44,6 +44,7 @@ struct responder_held {
 	uint16_t id;
 	uint16_t type;
 	uint16_t edns;
+	bool cookie; /* with one, RFC 7873 */
 	char name[256];
 };
 
@@ -54,6 +55,7 @@ struct responder {
 	uint16_t port;
 	enum responder_edns edns;
 	const char *mode; /* instead of the question's first label, when not NULL */
+	void (*change)(struct packet *p, bool tcp); /* of an answer, at the end */
 	struct responder_note notes[RESPONDER_NOTES_MAX];
 	size_t note_count;
 	/* Questions of the mode "hold" wait for responder_release(). */
@@ -194,8 +196,11 @@ static inline bool responder_read(struct responder *r, const uint8_t *b, size_t 
 	ret->type = (uint16_t)(b[at + 1] << 8 | b[at + 2]);
 	at += 5;
 	ret->edns = 0;
-	if (len >= at + 11 && b[11] == 1 && b[at + 2] == 41)
+	ret->cookie = false;
+	if (len >= at + 11 && b[11] == 1 && b[at + 2] == 41) {
 		ret->edns = (uint16_t)(b[at + 3] << 8 | b[at + 4]);
+		ret->cookie = len >= at + 15 && b[at + 12] == 10;
+	}
 	struct responder_note *n = &r->notes[r->note_count++];
 	n->id = ret->id;
 	n->port = tcp ? 0 : responder_port_of(from);
@@ -216,12 +221,15 @@ static inline void responder_send(
 {
 	static struct packet p;
 
-	if (responder_answer(mode, q->name, q->type, q->id, false, &p) &&
-		responder_edns(responder_edns_for(r, mode), q->edns, &p))
-		responder_check(sendto(r->udp, p.bytes, p.len, 0, (const void *)&q->from,
-					q->from_len) == (ssize_t)p.len ||
-					errno == ECONNREFUSED,
-			"sendto");
+	if (!responder_answer(mode, q->name, q->type, q->id, false, &p) ||
+		!responder_edns(responder_edns_for(r, mode), q->edns, &p))
+		return;
+	if (r->change)
+		r->change(&p, false);
+	responder_check(sendto(r->udp, p.bytes, p.len, 0, (const void *)&q->from, q->from_len) ==
+					(ssize_t)p.len ||
+				errno == ECONNREFUSED,
+		"sendto");
 }
 
 static inline bool responder_knows(const struct responder *r, const char *name)
@@ -284,6 +292,8 @@ static inline void responder_on_conn(void *userdata, int fd, unsigned events)
 	if (len > 2 && responder_read(r, b + 2, (size_t)len - 2, &from, true, &q) &&
 		responder_answer(r->mode ? r->mode : q.name, q.name, q.type, q.id, true, &p) &&
 		responder_edns(r->edns, q.edns, &p)) {
+		if (r->change)
+			r->change(&p, true);
 		uint8_t size[2] = {(uint8_t)(p.len >> 8), (uint8_t)p.len};
 
 		responder_check(send(fd, size, 2, MSG_MORE) == 2, "send");
