@@ -133,7 +133,8 @@ def test_names_are_asked_as_they_are_written(begin):
     daemon.start()
     resolve(daemon)
     assert list(lab.elements("s")) == [address(A)]
-    assert {q["name"].rstrip(".") for q in dns.questions()} == {A, B}
+    # In whichever letters: newer c-ares asks in random ones (0x20).
+    assert {q["name"].rstrip(".").lower() for q in dns.questions()} == {A, B}
 
 
 def test_when_a_name_was_and_will_be_asked_is_shown(begin):

@@ -38,7 +38,8 @@ def test_ten_thousand_names_due_at_once_are_each_asked_once(make_lab):
 
         becomes(answered, "all are answered", 120)
         assert status(daemon)["resolver"]["failed"] == 0
-        times = collections.Counter((q["name"], q["type"]) for q in dns.questions())
+        # In whichever letters: newer c-ares asks in random ones (0x20).
+        times = collections.Counter((q["name"].lower(), q["type"]) for q in dns.questions())
         assert len(times) == 2 * NAMES and set(times.values()) == {herd}
         assert not [q for q in dns.questions() if q["tcp"]]
         if herd == 1:
