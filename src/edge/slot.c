@@ -265,14 +265,15 @@ static bool server_eq(const struct config_server *a, const struct config_server 
 
 static bool set_server(struct slot *s, const struct config_server *server)
 {
-	char addr[ADDR_TEXT_SIZE], text[ADDR_TEXT_SIZE + 32];
+	char text[ADDR_TEXT_SIZE + 32], known[ADDR_TEXT_SIZE];
+	const char *scope;
+	struct addr addr = slot_sockets_known_as(server, &scope);
 
-	snprintf(text, sizeof(text), "[%s]:%u%s%s", addr_format(&server->addr, addr), server->port,
-		server->scope[0] ? "%" : "", server->scope);
+	snprintf(text, sizeof(text), "[%s]:%u%s%s", addr_format(&addr, known), server->port,
+		scope[0] ? "%" : "", scope);
 	if (ares_set_servers_ports_csv(s->channel, text) != ARES_SUCCESS)
 		return false;
-	/* A server on an interface that is not there, and with c-ares before 1.34.6 on any, is left
-	 * out without a word. */
+	/* What it does not take is left out without a word. */
 	char *taken = ares_get_servers_csv(s->channel);
 	bool done = taken && taken[0];
 	ares_free_string(taken);

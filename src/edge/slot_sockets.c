@@ -16,7 +16,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* 1.34 has other functions. With the old ones it takes no server with a scope from 1.34.6 on. */
+/* 1.34 has other functions. */
 #define HAVE_SOCKET_FUNCTIONS_EX (ARES_VERSION >= 0x012200)
 /* 1.22 reads answers whole. Before, c-ares looks no further than their question. */
 #define HAVE_PARSER (ARES_VERSION >= 0x011600)
@@ -31,6 +31,8 @@ enum {
 	/* Then others in the loop have their turn. */
 	UNMATCHED_AT_ONCE = 64,
 	KEPT_MAX = 2 * (2 + 65535), /* of a stream; one question needs half of it */
+	/* The first byte of an address that stands in for a link-local one (RFC 4193). */
+	STAND_IN = 0xfd,
 };
 
 static int bind_to_source(int fd, int domain, const struct config_source *source)
@@ -100,6 +102,16 @@ static bool is_from(const struct config_server *server, const struct sockaddr *f
 	return addr_eq(&addr, &server->addr) && ntohs(in->sin_port) == server->port;
 }
 
+/* Whom c-ares takes it from. */
+static void say_known(const struct config_server *server, struct sockaddr *from)
+{
+	struct sockaddr_in6 *in6 = (void *)from;
+	const char *scope;
+
+	if (from->sa_family == AF_INET6)
+		in6->sin6_addr.s6_addr[0] = slot_sockets_known_as(server, &scope).bytes[0];
+}
+
 static void keep(struct slot_sockets *s, const void *bytes, size_t len)
 {
 	if (len > KEPT_MAX - s->kept_len)
@@ -166,8 +178,10 @@ static ares_ssize_t on_receive(ares_socket_t fd, void *message, size_t size, int
 		if (!is_from(s->server, from) ||
 			!query_may_be_answered_by(&s->query, EXACT, message, (size_t)len))
 			s->unmatched++;
-		else if (!s->tcp && (len = (ssize_t)pass_on(s, message, (size_t)len)))
+		else if (!s->tcp && (len = (ssize_t)pass_on(s, message, (size_t)len))) {
+			say_known(s->server, from);
 			return len;
+		}
 	}
 	errno = EAGAIN;
 	return -1;
@@ -185,7 +199,14 @@ static void note_query(struct slot_sockets *s, int fd, const void *message, size
 static int on_connect(ares_socket_t fd, const struct sockaddr *to, ares_socklen_t to_len,
 	unsigned flags, void *userdata)
 {
-	return connect(fd, to, to_len);
+	const struct config_server *server = ((struct slot_sockets *)userdata)->server;
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(server->port)};
+
+	if (!server->scope[0])
+		return connect(fd, to, to_len);
+	memcpy(&in6.sin6_addr, server->addr.bytes, sizeof(in6.sin6_addr));
+	in6.sin6_scope_id = if_nametoindex(server->scope);
+	return connect(fd, (const struct sockaddr *)&in6, sizeof(in6));
 }
 
 static ares_ssize_t on_send(ares_socket_t fd, const void *message, size_t len, int flags,
@@ -208,16 +229,6 @@ static int on_name(ares_socket_t fd, struct sockaddr *name, ares_socklen_t *len,
 	return getsockname(fd, name, len);
 }
 
-static unsigned on_index_of(const char *name, void *userdata)
-{
-	return if_nametoindex(name);
-}
-
-static const char *on_name_of(unsigned index, char *name, size_t size, void *userdata)
-{
-	return size < IF_NAMESIZE ? NULL : if_indextoname(index, name);
-}
-
 static const struct ares_socket_functions_ex functions = {
 	.version = 1,
 	.flags = ARES_SOCKFUNC_FLAG_NONBLOCKING,
@@ -228,8 +239,6 @@ static const struct ares_socket_functions_ex functions = {
 	.arecvfrom = on_receive,
 	.asendto = on_send,
 	.agetsockname = on_name,
-	.aif_nametoindex = on_index_of,
-	.aif_indextoname = on_name_of,
 };
 
 bool slot_sockets_use(struct slot_sockets *s, struct ares_channeldata *channel)
@@ -267,6 +276,19 @@ bool slot_sockets_use(struct slot_sockets *s, struct ares_channeldata *channel)
 }
 
 #endif
+
+struct addr slot_sockets_known_as(const struct config_server *server, const char **ret_scope)
+{
+	struct addr known = server->addr;
+
+	*ret_scope = server->scope;
+#if HAVE_SOCKET_FUNCTIONS_EX
+	*ret_scope = "";
+	if (server->scope[0])
+		known.bytes[0] = STAND_IN;
+#endif
+	return known;
+}
 
 void slot_sockets_init(struct slot_sockets *s, const struct config_source *source,
 	const struct config_server *server)

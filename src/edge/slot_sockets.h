@@ -9,6 +9,7 @@
  * The answer is kept as it came. Newer c-ares give out what they have read, some of it mended; and
  * what they cannot read is no answer to them, which 1.22 drops and 1.28 takes for the end of the
  * question. What is wrong with an answer is for others to say. Only slot.c uses it. */
+#include "allowsync/addr.h"
 #include "core/query.h"
 
 #include <stdbool.h>
@@ -37,6 +38,10 @@ void slot_sockets_init(struct slot_sockets *s, const struct config_source *sourc
 /* Before the channel opens its first socket; `s` must outlive it. False: the library is at a loss.
  */
 bool slot_sockets_use(struct slot_sockets *s, struct ares_channeldata *channel);
+/* By which address, and on which interface ("": any), c-ares is to know a server. One on an
+ * interface may be known by another address: 1.34 up to 1.34.5 finds no interface. Its sockets go
+ * to the right one. */
+struct addr slot_sockets_known_as(const struct config_server *server, const char **ret_scope);
 /* For the next question; the sockets of the one before are closed. */
 void slot_sockets_begin(struct slot_sockets *s);
 /* Before c-ares is to read: it takes one datagram a time, and what it was given the last time, and
