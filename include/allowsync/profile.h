@@ -87,6 +87,8 @@ void strings_done(struct strings *s);
 
 /* NULL when the profile has none of that name. */
 struct endpoint *profile_endpoint(const struct profile *p, const char *name);
+/* Have they traffic in common, wherever it goes to? */
+bool endpoint_overlaps(const struct endpoint *a, const struct endpoint *b);
 struct profile_variable *profile_variable(const struct profile *p, const char *name);
 /* Takes NULL; returns NULL. */
 struct profile *profile_free(struct profile *p);

@@ -27,5 +27,7 @@ const char *service_parse(const char *text, struct service *ret);
 /* Returns `text`, which has room for SERVICE_TEXT_SIZE. */
 const char *service_format(const struct service *s, char *text);
 bool service_eq(const struct service *a, const struct service *b);
+/* Is there a packet that is of both? */
+bool service_overlaps(const struct service *a, const struct service *b);
 /* 0 for kinds without ports. */
 unsigned service_port_count(const struct service *s);

@@ -197,26 +197,6 @@ void config_check_denied(struct config_builder *b, const struct section *s)
 			"is for device groups, and no [devices] has vendor = %s", s->name);
 }
 
-static bool same_service(const struct endpoint *a, const struct endpoint *b)
-{
-	for (size_t i = 0; i < a->service_count; i++) {
-		for (size_t k = 0; k < b->service_count; k++) {
-			const struct service *x = &a->services[i], *y = &b->services[k];
-			if (x->kind == SERVICE_ANY || y->kind == SERVICE_ANY)
-				return true;
-			if (x->protocol != y->protocol)
-				continue;
-			if (x->kind == SERVICE_PROTOCOL || y->kind == SERVICE_PROTOCOL)
-				return true;
-			if (x->kind == SERVICE_ICMP ? x->icmp_type == y->icmp_type
-						    : x->port_first <= y->port_last &&
-							      y->port_first <= x->port_last)
-				return true;
-		}
-	}
-	return false;
-}
-
 static const char *shared_name(const struct config_endpoint *a, const struct config_endpoint *b)
 {
 	struct map names = MAP_NULL;
@@ -268,7 +248,7 @@ static void tell_collisions_with(struct config_builder *b, const struct config_v
 		const struct config_endpoint *e = &other->endpoints[i];
 		struct addr_range range;
 		if (e->denied || !(e->endpoint->direction & DIRECTION_OUT) ||
-			!same_service(e->endpoint, denied->endpoint))
+			!endpoint_overlaps(e->endpoint, denied->endpoint))
 			continue;
 		const char *what = shared_name(denied, e);
 		if (!what && shared_range(denied, e, &range))

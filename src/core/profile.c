@@ -48,6 +48,17 @@ struct endpoint *profile_endpoint(const struct profile *p, const char *name)
 	return NULL;
 }
 
+bool endpoint_overlaps(const struct endpoint *a, const struct endpoint *b)
+{
+	for (size_t i = 0; i < a->service_count; i++) {
+		for (size_t k = 0; k < b->service_count; k++) {
+			if (service_overlaps(&a->services[i], &b->services[k]))
+				return true;
+		}
+	}
+	return false;
+}
+
 struct profile_variable *profile_variable(const struct profile *p, const char *name)
 {
 	for (size_t i = 0; i < p->variable_count; i++) {

@@ -211,6 +211,19 @@ bool service_eq(const struct service *a, const struct service *b)
 	       a->port_first == b->port_first && a->port_last == b->port_last;
 }
 
+bool service_overlaps(const struct service *a, const struct service *b)
+{
+	if (a->kind == SERVICE_ANY || b->kind == SERVICE_ANY)
+		return true;
+	if (a->protocol != b->protocol)
+		return false;
+	if (a->kind == SERVICE_PROTOCOL || b->kind == SERVICE_PROTOCOL)
+		return true;
+	if (a->kind == SERVICE_ICMP)
+		return a->icmp_type == b->icmp_type;
+	return a->port_first <= b->port_last && b->port_first <= a->port_last;
+}
+
 unsigned service_port_count(const struct service *s)
 {
 	return s->kind == SERVICE_PORTS ? (unsigned)(s->port_last - s->port_first) + 1 : 0;
