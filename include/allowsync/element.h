@@ -46,6 +46,7 @@ struct set_entry {
 	bool is_open;            /* said to reach to the last address: it has no end of its own */
 	bool ours;               /* carries our tag */
 	bool expires;            /* a timeout is running */
+	uint32_t left_s;         /* so long still, rounded up */
 };
 
 /* Which set: an admin's table and name. nf_family is NFPROTO_*. */

@@ -18,6 +18,10 @@ struct plan_set {
 	/* Of ours that stand there: they get their timeout anew, or lose one. */
 	struct element_key *renewals;
 	size_t renewal_count, renewal_capacity;
+	/* Where each has a life of its own: in ms, beside adds and renewals; 0: it is permanent.
+	 * NULL: all of them have kind.fuse_ms, which no life is longer than. */
+	uint64_t *add_lives_ms, *renewal_lives_ms;
+	size_t add_life_capacity, renewal_life_capacity;
 	size_t left_out; /* wanted, but the set has no room for so many */
 	size_t borrowed; /* wanted, and held by others' elements that expire: without a word */
 };
@@ -39,6 +43,12 @@ struct plan_set *plan_for_set(
 void plan_add(struct plan_set *s, const struct element_key *key);
 void plan_delete(struct plan_set *s, const struct element_key *key);
 void plan_renew(struct plan_set *s, const struct element_key *key);
+/* The same with lives; of one set either all or none have some. */
+void plan_add_for(struct plan_set *s, const struct element_key *key, uint64_t life_ms);
+void plan_renew_for(struct plan_set *s, const struct element_key *key, uint64_t life_ms);
+/* Of the i-th; 0: it is permanent. */
+uint64_t plan_add_life_ms(const struct plan_set *s, size_t i);
+uint64_t plan_renewal_life_ms(const struct plan_set *s, size_t i);
 bool plan_is_empty(const struct plan *p);
 /* Without renewals: what is in the set does not change by them. */
 size_t plan_change_count(const struct plan *p);

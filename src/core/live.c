@@ -132,14 +132,18 @@ void live_done(struct live *l)
 
 void live_apply(struct live *l, const struct plan_set *s)
 {
-	bool expires = s->kind.fuse_ms > 0;
-
 	for (size_t i = 0; i < s->delete_count; i++)
 		live_remove(l, &s->deletes[i]);
 	for (size_t i = 0; i < s->add_count; i++)
 		live_put(l, &(struct live_element){
-				    .key = s->adds[i], .ours = true, .expires = expires});
+				    .key = s->adds[i],
+				    .ours = true,
+				    .expires = plan_add_life_ms(s, i) > 0,
+			    });
 	for (size_t i = 0; i < s->renewal_count; i++)
 		live_put(l, &(struct live_element){
-				    .key = s->renewals[i], .ours = true, .expires = expires});
+				    .key = s->renewals[i],
+				    .ours = true,
+				    .expires = plan_renewal_life_ms(s, i) > 0,
+			    });
 }

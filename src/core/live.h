@@ -12,8 +12,9 @@
 
 struct live_element {
 	struct element_key key;
-	bool ours;    /* carries our tag */
-	bool expires; /* has a timeout running */
+	bool ours;       /* carries our tag */
+	bool expires;    /* has a timeout running */
+	uint32_t left_s; /* of it, when that was read */
 };
 
 struct live {

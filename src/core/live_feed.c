@@ -8,7 +8,8 @@
 
 static struct live_element element_of(const struct set_entry *e)
 {
-	return (struct live_element){.key = e->key, .ours = e->ours, .expires = e->expires};
+	return (struct live_element){
+		.key = e->key, .ours = e->ours, .expires = e->expires, .left_s = e->left_s};
 }
 
 /* Of everything but ranges of addresses, where it takes two. */
@@ -208,7 +209,11 @@ static enum live_news hear_added(
 		/* The same range again, with another timeout: its end is not told. Or another one,
 		 * in the place of one that expired. Its comment is told in both cases. */
 		struct live_element changed = {
-			.key = old->key, .ours = e->ours, .expires = e->expires};
+			.key = old->key,
+			.ours = e->ours,
+			.expires = e->expires,
+			.left_s = e->left_s,
+		};
 		live_put(l, &changed);
 		ear->again = behind;
 		*ret = changed;

@@ -39,6 +39,30 @@ void plan_renew(struct plan_set *s, const struct element_key *key)
 	s->renewals[s->renewal_count++] = *key;
 }
 
+void plan_add_for(struct plan_set *s, const struct element_key *key, uint64_t life_ms)
+{
+	VEC_GROW(s->add_lives_ms, s->add_life_capacity, s->add_count);
+	s->add_lives_ms[s->add_count] = life_ms;
+	plan_add(s, key);
+}
+
+void plan_renew_for(struct plan_set *s, const struct element_key *key, uint64_t life_ms)
+{
+	VEC_GROW(s->renewal_lives_ms, s->renewal_life_capacity, s->renewal_count);
+	s->renewal_lives_ms[s->renewal_count] = life_ms;
+	plan_renew(s, key);
+}
+
+uint64_t plan_add_life_ms(const struct plan_set *s, size_t i)
+{
+	return s->add_lives_ms ? s->add_lives_ms[i] : s->kind.fuse_ms;
+}
+
+uint64_t plan_renewal_life_ms(const struct plan_set *s, size_t i)
+{
+	return s->renewal_lives_ms ? s->renewal_lives_ms[i] : s->kind.fuse_ms;
+}
+
 size_t plan_change_count(const struct plan *p)
 {
 	size_t n = 0;
@@ -116,15 +140,18 @@ static void borrow(
 
 	if (phase == PHASE_ADD) {
 		to->adds = s->adds + at;
+		to->add_lives_ms = s->add_lives_ms ? s->add_lives_ms + at : NULL;
 		to->add_count = n;
 	} else if (phase == PHASE_RENEW) {
 		to->renewals = s->renewals + at;
+		to->renewal_lives_ms = s->renewal_lives_ms ? s->renewal_lives_ms + at : NULL;
 		to->renewal_count = n;
 	} else if (phase == PHASE_DELETE) {
 		to->deletes = s->deletes + at;
 		to->delete_count = n;
 	} else {
 		to->adds = s->adds;
+		to->add_lives_ms = s->add_lives_ms;
 		to->add_count = s->add_count;
 		to->deletes = s->deletes;
 		to->delete_count = s->delete_count;
@@ -220,6 +247,8 @@ void plan_done(struct plan *p)
 		free(p->sets[i].adds);
 		free(p->sets[i].deletes);
 		free(p->sets[i].renewals);
+		free(p->sets[i].add_lives_ms);
+		free(p->sets[i].renewal_lives_ms);
 	}
 	free(p->sets);
 	*p = PLAN_NULL;

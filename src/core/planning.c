@@ -102,7 +102,11 @@ void plan_renew_all(struct plan *p, const struct planning *in)
 	const struct live_element *e;
 
 	for (size_t at = 0; (e = live_next(in->live, &at));) {
-		if (e->ours)
+		if (!e->ours)
+			continue;
+		if (!in->denied)
 			planning_renew(&t, &e->key);
+		else if (wanted_find(in->wanted, &e->key))
+			planning_keep(&t, e);
 	}
 }

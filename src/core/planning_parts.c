@@ -13,7 +13,12 @@ static struct plan_set *open_set(struct planning_part *t)
 
 void planning_add(struct planning_part *t, const struct element_key *key)
 {
-	plan_add(open_set(t), key);
+	const struct planning *in = t->in;
+
+	if (in->denied)
+		plan_add_for(open_set(t), key, denylist_left_ms(in->denied, key, in->now_ms));
+	else
+		plan_add(open_set(t), key);
 }
 
 void planning_delete(struct planning_part *t, const struct element_key *key)
@@ -23,12 +28,21 @@ void planning_delete(struct planning_part *t, const struct element_key *key)
 
 void planning_renew(struct planning_part *t, const struct element_key *key)
 {
-	plan_renew(open_set(t), key);
+	const struct planning *in = t->in;
+
+	if (in->denied)
+		plan_renew_for(open_set(t), key, denylist_left_ms(in->denied, key, in->now_ms));
+	else
+		plan_renew(open_set(t), key);
 }
 
 void planning_keep(struct planning_part *t, const struct live_element *e)
 {
-	if (e->expires != (t->in->kind->fuse_ms > 0))
+	const struct planning *in = t->in;
+	bool good = in->denied ? denylist_is_recorded(in->denied, &e->key, e->expires)
+			       : e->expires == (in->kind->fuse_ms > 0);
+
+	if (!good)
 		planning_renew(t, &e->key);
 }
 
@@ -56,16 +70,23 @@ void planning_fit(struct planning_part *t)
 	if (s->add_count <= room)
 		return;
 	struct element_key *adds = s->adds;
+	uint64_t *lives = s->add_lives_ms;
 	size_t count = s->add_count;
 	s->adds = xcalloc(count, sizeof(*adds));
 	s->add_capacity = count;
+	s->add_lives_ms = lives ? xcalloc(count, sizeof(*lives)) : NULL;
+	s->add_life_capacity = lives ? count : 0;
 	for (int first = 1; first >= 0; first--) {
 		for (size_t i = 0; i < count && kept < room; i++) {
-			if (replaces_some(t, &adds[i]) == (bool)first)
-				s->adds[kept++] = adds[i];
+			if (replaces_some(t, &adds[i]) != (bool)first)
+				continue;
+			if (lives)
+				s->add_lives_ms[kept] = lives[i];
+			s->adds[kept++] = adds[i];
 		}
 	}
 	s->add_count = kept;
 	s->left_out = count - kept;
 	free(adds);
+	free(lives);
 }

@@ -44,23 +44,34 @@ char *saved_text_file_name(const struct set_id *id)
 	return xasprintf("%s" SAVED_SUFFIX, text);
 }
 
-char *saved_text(const struct set_kind *kind, struct element_key *keys, size_t count)
+/* The set's own default needs no word; and what is permanent in spite of one cannot be said: the
+ * daemon mends it when it comes by. */
+static void append_life(struct strbuf *b, const struct set_kind *kind, uint64_t left_ms)
+{
+	if (!left_ms || !kind->fuse_ms)
+		return;
+	if (kind->fuse_ms != kind->timeout_ms || left_ms < kind->fuse_ms)
+		strbuf_appendf(b, " timeout %llus", (unsigned long long)(kind->fuse_ms / 1000));
+	if (left_ms < kind->fuse_ms)
+		strbuf_appendf(b, " expires %llus", (unsigned long long)(left_ms / 1000));
+}
+
+char *saved_text(const struct set_kind *kind, struct element_key *keys, size_t count,
+	const struct denylist *denied, uint64_t now_ms)
 {
 	struct strbuf b = STRBUF_NULL;
-	char text[ELEMENT_TEXT_SIZE], life[48] = "";
+	char text[ELEMENT_TEXT_SIZE];
 
 	if (!count)
 		return xstrdup("");
 	qsort(keys, count, sizeof(*keys), element_key_order);
-	/* The set's own default needs no word; and what is permanent in spite of one cannot be
-	 * said: the daemon mends it when it comes by. */
-	if (kind->fuse_ms && kind->fuse_ms != kind->timeout_ms)
-		snprintf(life, sizeof(life), " timeout %llus",
-			(unsigned long long)(kind->fuse_ms / 1000));
 	strbuf_append(&b, "elements = {\n");
-	for (size_t i = 0; i < count; i++)
-		strbuf_appendf(&b, "\t%s%s comment \"" ELEMENT_TAG "\"%s\n",
-			element_key_format(kind, &keys[i], text), life, i + 1 < count ? "," : "");
+	for (size_t i = 0; i < count; i++) {
+		strbuf_appendf(&b, "\t%s", element_key_format(kind, &keys[i], text));
+		append_life(&b, kind,
+			denied ? denylist_left_ms(denied, &keys[i], now_ms) : kind->fuse_ms);
+		strbuf_appendf(&b, " comment \"" ELEMENT_TAG "\"%s\n", i + 1 < count ? "," : "");
+	}
 	strbuf_append(&b, "}\n");
 	return strbuf_take(&b);
 }

@@ -231,7 +231,7 @@ static void save(struct saved *s, const struct world *w, size_t i, uint64_t now_
 		r = state_files_remove(s->directory, saved->name);
 	} else if (is_known(set)) {
 		collect(&keys, set);
-		_cleanup_free_ char *text = saved_text(&set->kind, keys.items, keys.count);
+		_cleanup_free_ char *text = saved_text(&set->kind, keys.items, keys.count, NULL, 0);
 		r = state_files_make_directory(s->directory);
 		if (r == 0)
 			r = *text ? state_files_put(s->directory, saved->name, text)

@@ -145,14 +145,14 @@ enum put { PUT_DELETE, PUT_ADD, PUT_RENEW };
 
 /* Behind its key. Without a word about it an element of a set with flag timeout gets the set's
  * default; and one that is there keeps the time it has, unless the time left is said as well. */
-static void put_rest(
-	struct nlmsghdr *h, const struct set_kind *kind, enum put what, bool reaches_to_the_last)
+static void put_rest(struct nlmsghdr *h, const struct set_kind *kind, enum put what,
+	uint64_t life_ms, bool reaches_to_the_last)
 {
 	bool says_time = kind->timeout_ms || kind->fuse_ms || what == PUT_RENEW;
 	if (what != PUT_DELETE && kind->has_timeout && says_time) {
-		mnl_attr_put_u64(h, NFTA_SET_ELEM_TIMEOUT, htobe64(kind->fuse_ms));
-		if (what == PUT_RENEW && kind->fuse_ms)
-			mnl_attr_put_u64(h, NFTA_SET_ELEM_EXPIRATION, htobe64(kind->fuse_ms));
+		mnl_attr_put_u64(h, NFTA_SET_ELEM_TIMEOUT, htobe64(life_ms ? kind->fuse_ms : 0));
+		if (life_ms && (what == PUT_RENEW || life_ms < kind->fuse_ms))
+			mnl_attr_put_u64(h, NFTA_SET_ELEM_EXPIRATION, htobe64(life_ms));
 	}
 	if (what != PUT_DELETE)
 		mnl_attr_put(h, NFTA_SET_ELEM_USERDATA, reaches_to_the_last ? sizeof(tag) : TAG_LEN,
@@ -160,13 +160,13 @@ static void put_rest(
 }
 
 static void put_range(struct nlmsghdr *h, const struct set_kind *kind,
-	const struct element_key *key, enum put what)
+	const struct element_key *key, enum put what, uint64_t life_ms)
 {
 	struct element_key start, behind;
 	bool has_end = range_to_ends(key, &start, &behind);
 	struct nlattr *element = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
 	put_key(h, NFTA_SET_ELEM_KEY, start.bytes, start.len);
-	put_rest(h, kind, what, !has_end);
+	put_rest(h, kind, what, life_ms, !has_end);
 	mnl_attr_nest_end(h, element);
 	if (!has_end)
 		return;
@@ -177,11 +177,11 @@ static void put_range(struct nlmsghdr *h, const struct set_kind *kind,
 }
 
 static void put_element(struct nlmsghdr *h, const struct set_kind *kind,
-	const struct element_key *key, enum put what)
+	const struct element_key *key, enum put what, uint64_t life_ms)
 {
 	assert(key->len <= ELEMENT_KEY_MAX);
 	if (set_kind_has_ranges(kind)) {
-		put_range(h, kind, key, what);
+		put_range(h, kind, key, what, life_ms);
 		return;
 	}
 	size_t len = kind->interval ? key->len / 2 : key->len;
@@ -189,7 +189,7 @@ static void put_element(struct nlmsghdr *h, const struct set_kind *kind,
 	put_key(h, NFTA_SET_ELEM_KEY, key->bytes, len);
 	if (kind->interval)
 		put_key(h, NFTA_SET_ELEM_KEY_END, key->bytes + len, len);
-	put_rest(h, kind, what, false);
+	put_rest(h, kind, what, life_ms, false);
 	mnl_attr_nest_end(h, element);
 }
 
@@ -215,7 +215,10 @@ static bool put_elements(struct nft_msg_batch *b, const struct plan_set *s, uint
 		struct nlattr *list;
 		struct nlmsghdr *h = open_list(b, message, flags, s->id, seq, &list);
 		for (size_t end = at + here; at < end; at++)
-			put_element(h, &s->kind, &keys[at], what);
+			put_element(h, &s->kind, &keys[at], what,
+				what == PUT_ADD     ? plan_add_life_ms(s, at)
+				: what == PUT_RENEW ? plan_renewal_life_ms(s, at)
+						    : 0);
 		mnl_attr_nest_end(h, list);
 		close_message(b, h);
 		VEC_GROW(b->sets, b->set_capacity, b->set_count);
@@ -564,6 +567,9 @@ bool nft_msg_decode_entry(const struct nlattr *element, struct set_entry *ret)
 	e.is_open = is_open(at[NFTA_SET_ELEM_USERDATA]);
 	e.ours = has_tag(at[NFTA_SET_ELEM_USERDATA]);
 	e.expires = at[NFTA_SET_ELEM_EXPIRATION];
+	uint64_t left_ms;
+	if (e.expires && nft_attr_u64(at[NFTA_SET_ELEM_EXPIRATION], &left_ms))
+		e.left_s = left_ms < UINT32_MAX ? (uint32_t)(left_ms / 1000 + 1) : UINT32_MAX;
 	*ret = e;
 	return true;
 }

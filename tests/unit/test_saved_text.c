@@ -64,7 +64,7 @@ static void elements_are_sorted_and_carry_our_comment(void)
 	struct element_key keys[2] = {
 		{.len = 4, .bytes = {192, 0, 2, 9}}, {.len = 4, .bytes = {192, 0, 2, 1}}};
 
-	char *text = saved_text(&kind, keys, 2);
+	char *text = saved_text(&kind, keys, 2, NULL, 0);
 	CHECK_STR(text, "elements = {\n\t192.0.2.1 comment \"allowsyncd\",\n"
 			"\t192.0.2.9 comment \"allowsyncd\"\n}\n");
 	free(text);
@@ -76,7 +76,7 @@ static void keys_with_ports_are_written_as_nft_does(void)
 	struct addr a = {.family = FAMILY_V6, .bytes = {0x20, 1, 0xd, 0xb8, [15] = 1}};
 	struct element_key key = element_key_service(&a, IPPROTO_TCP, 443);
 
-	char *text = saved_text(&kind, &key, 1);
+	char *text = saved_text(&kind, &key, 1, NULL, 0);
 	CHECK_STR(text, "elements = {\n\t2001:db8::1 . tcp . 443 comment \"allowsyncd\"\n}\n");
 	free(text);
 }
@@ -85,7 +85,7 @@ static void no_elements_are_no_text(void)
 {
 	struct set_kind kind = {.layout = SET_LAYOUT_ADDR, .family = FAMILY_V4};
 
-	char *text = saved_text(&kind, NULL, 0);
+	char *text = saved_text(&kind, NULL, 0, NULL, 0);
 	CHECK_STR(text, "");
 	free(text);
 }
