@@ -102,8 +102,9 @@ struct config_set {
 	char *name;
 	struct source at;
 	struct set_id id;
-	bool managed; /* of the managed table (core/ruleset.h): no [set] says it */
-	bool denies;  /* takes what is denied instead of what is allowed */
+	bool managed;       /* of the managed table (core/ruleset.h): no [set] says it */
+	enum family family; /* managed: of the addresses in it */
+	bool denies;        /* takes what is denied instead of what is allowed */
 	enum config_content content;
 	struct strings vendors;
 	struct strings endpoints; /* none: all */

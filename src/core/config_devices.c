@@ -284,11 +284,6 @@ static void tell_collisions(struct config_builder *b, const struct config_vendor
 void config_look_at_denied(struct config_builder *b, const struct config_vendor *v,
 	const struct config_endpoint *e, const struct section *s)
 {
-	if (e->names.count)
-		config_undone_endpoint(b, v, e->endpoint, section_key(s, "deny")->at, s,
-			"deny %s: an address leaves with its linger: it is not kept for longer by "
-			"this version",
-			e->endpoint->name);
 	tell_collisions(b, v, e, s);
 }
 

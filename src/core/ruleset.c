@@ -179,6 +179,7 @@ struct config_set ruleset_set_config(const struct ruleset_set *s)
 		.at = v->at,
 		.id = {nf_family_parse("inet"), xstrdup(RULESET_TABLE), xstrdup(s->name)},
 		.managed = true,
+		.family = s->family,
 		.denies = s->way == RULESET_DENY,
 		.content = s->holds == RULESET_NETS ? CONFIG_CONTENT_NETS : CONFIG_CONTENT_EXACT,
 		.direction = s->way == RULESET_IN ? DIRECTION_IN : DIRECTION_OUT,

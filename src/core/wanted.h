@@ -23,6 +23,7 @@ struct owner {
 	const char *name; /* NULL: static */
 	size_t set_index;
 	bool paused;  /* released: wants nothing until resumed */
+	bool keeps;   /* wants what the endpoint of a set that denies ever had (core/denylist.h) */
 	bool retired; /* of a configuration that is gone: only named, never wants */
 };
 
@@ -39,8 +40,8 @@ struct want {
 struct dirty_key {
 	struct want *want;   /* without owners: it was let go */
 	struct owner *cause; /* who took it first or let go last; NULL when that owner is gone */
-	/* Static text: "answer", "linger", "denied", "limit", "screened", "reload", "release",
-	 * "static". */
+	/* Static text: "answer", "linger", "denied", "deny", "limit", "screened", "reload",
+	 * "release", "static". */
 	const char *reason;
 	uint32_t ttl_s;
 	uint64_t missing_ms; /* let go: when DNS stopped giving it; 0: not through DNS */

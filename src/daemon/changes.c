@@ -104,6 +104,9 @@ static void tell_group(const struct sync *s, const struct world *w, const struct
 
 	if (o && o->name)
 		strbuf_appendf(&m, "%s: %s", o->vendor, o->name);
+	else if (o && o->keeps)
+		strbuf_appendf(&m, "%s: %s (denied for 30 days)", o->vendor,
+			o->endpoint ? o->endpoint->name : "");
 	else if (o)
 		strbuf_appendf(
 			&m, "%s: %s (static)", o->vendor, o->endpoint ? o->endpoint->name : "");

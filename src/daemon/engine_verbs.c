@@ -186,7 +186,7 @@ int engine_diff(struct engine *e, struct plan *ret)
 
 	sync_look_again(e->world, now_ms);
 	sync_look_due(&e->sync, e->world, now_ms);
-	sync_plan(e->world, ret);
+	sync_plan(e->world, now_ms, ret);
 	/* A turn without an event of its own would only come with the next question. */
 	loop_timer_arm(e->timer, 0);
 	return 0;

@@ -5,6 +5,7 @@
 #include "base/strbuf.h"
 #include "core/limits.h"
 #include "daemon/quota.h"
+#include "daemon/refresh_private.h"
 #include "daemon/screening.h"
 
 #include <netinet/in.h>
@@ -18,21 +19,22 @@ static size_t expand(const struct world_set *set, const struct owner *o, const s
 		&set->kind, r, o->endpoint->services, o->endpoint->service_count, ret);
 }
 
-static void hold(struct world *w, struct owner *o, const struct addr_range *r, const char *reason,
+void refresh_hold(struct world *w, struct owner *o, const struct addr_range *r, const char *reason,
 	uint32_t ttl_s)
 {
 	struct world_set *set = &w->sets[o->set_index];
 	struct element_key keys[SET_PORTS_MAX];
+	bool dns = o->name || o->keeps;
 
-	if (owner_is_paused(w, o) || (o->name && screening_rule(w, o, &r->first)))
+	if (owner_is_paused(w, o) || (dns && screening_rule(w, o, &r->first)))
 		return;
 	size_t n = expand(set, o, r, keys);
 	for (size_t i = 0; i < n; i++)
 		wanted_hold(&set->wanted, &keys[i], o, reason, ttl_s);
 }
 
-static void let_go(struct world *w, struct owner *o, const struct addr_range *r, const char *reason,
-	uint64_t missing_ms)
+void refresh_let_go(struct world *w, struct owner *o, const struct addr_range *r,
+	const char *reason, uint64_t missing_ms)
 {
 	struct world_set *set = &w->sets[o->set_index];
 	struct element_key keys[SET_PORTS_MAX];
@@ -53,9 +55,10 @@ void refresh_apply(struct world *w, const struct name_changes *changes)
 		quota_count(w, c);
 		for (size_t j = 0; feeds && j < feeds->count; j++) {
 			if (c->entered)
-				hold(w, feeds->owners[j], &r, c->reason, c->address.ttl_s);
+				refresh_hold(w, feeds->owners[j], &r, c->reason, c->address.ttl_s);
 			else
-				let_go(w, feeds->owners[j], &r, c->reason, c->address.missing_ms);
+				refresh_let_go(
+					w, feeds->owners[j], &r, c->reason, c->address.missing_ms);
 		}
 	}
 }
@@ -81,6 +84,8 @@ void refresh_on_answer(struct world *w, const struct name_family *f)
 		set->answers_came = true;
 		/* It may make room for what was left out. */
 		set->plan_all = set->plan_all || (set->full && lingers);
+		if (set->keeper && set->config->family == f->family && f->outcome == ANSWER_OK)
+			refresh_note_denied(w, set, f, f->asked_ms);
 	}
 }
 
@@ -102,7 +107,14 @@ typedef void (*each_range_fn)(
 static void each_range(struct world *w, struct owner *o, each_range_fn fn)
 {
 	enum family family = w->sets[o->set_index].kind.family;
+	const struct denied *d;
 
+	for (size_t at = 0; o->keeps && (d = denylist_next(&w->sets[o->set_index].denied, &at));) {
+		const struct addr a = denied_addr(d);
+		fn(w, o, &(struct addr_range){a, a}, 0);
+	}
+	if (o->keeps)
+		return;
 	if (o->name) {
 		const struct name *n = names_find(&w->names, o->name);
 		const struct name_family *f = &n->families[family];
@@ -121,13 +133,13 @@ static void each_range(struct world *w, struct owner *o, each_range_fn fn)
 
 static void hold_known(struct world *w, struct owner *o, const struct addr_range *r, uint32_t ttl_s)
 {
-	hold(w, o, r, o->name ? "answer" : "static", ttl_s);
+	refresh_hold(w, o, r, o->keeps ? "deny" : o->name ? "answer" : "static", ttl_s);
 }
 
 static void let_go_paused(
 	struct world *w, struct owner *o, const struct addr_range *r, uint32_t ttl_s)
 {
-	let_go(w, o, r, "release", 0);
+	refresh_let_go(w, o, r, "release", 0);
 }
 
 void refresh_release_paused(struct world *w)
@@ -144,7 +156,7 @@ static void judge_again(
 	struct world *w, struct owner *o, const struct addr_range *r, uint32_t ttl_s)
 {
 	if (screening_rule(w, o, &r->first))
-		let_go(w, o, r, "screened", 0);
+		refresh_let_go(w, o, r, "screened", 0);
 	else
 		hold_known(w, o, r, ttl_s);
 }
@@ -159,7 +171,7 @@ void refresh_judge_again(struct world *w, uint64_t now_ms)
 	for (size_t i = 0; i < w->owner_count; i++) {
 		struct owner *o = w->owners[i];
 		bool known = w->sets[o->set_index].kind.layout != SET_LAYOUT_UNKNOWN;
-		if (!o->retired && o->name && known)
+		if (!o->retired && (o->name || o->keeps) && known)
 			each_range(w, o, judge_again);
 	}
 }
@@ -310,6 +322,8 @@ uint64_t refresh_fuse_ms(const struct world_set *set)
 
 	if (!set->config || !set->kind.has_timeout)
 		return 0;
+	if (set->keeper)
+		return DENYLIST_FUSE_S * UINT64_C(1000);
 	if (set->config->fuse_s >= 0)
 		fuse_ms = (uint64_t)set->config->fuse_s * 1000;
 	return fuse_ms >= FUSE_MIN_MS ? fuse_ms : 0;
@@ -357,6 +371,8 @@ void refresh_fill_set(struct world *w, struct world_set *set)
 	look_for_misfits(w, set);
 	for (size_t i = 0; i < set->owner_count; i++)
 		each_range(w, set->owners[i], hold_known);
+	if (set->keeper)
+		refresh_keep_denied(w, set);
 }
 
 static int compare_pointers(const void *a, const void *b)

@@ -14,6 +14,14 @@ void refresh_judge_again(struct world *w, uint64_t now_ms);
 bool refresh_make_room(struct world *w, struct world_set *set, size_t elements);
 /* Notes for the sets which this name feeds that an answer came. */
 void refresh_on_answer(struct world *w, const struct name_family *f);
+/* Of a set that denies: holds all that is in its list (core/denylist.h), and adds what its names
+ * have. */
+void refresh_keep_denied(struct world *w, struct world_set *set);
+/* Lets go of what is over. What somebody wants all the same goes on for a while. */
+void refresh_expire_denied(struct world *w, struct world_set *set, uint64_t now_ms);
+/* Lets go of what DNS gave least recently, and no longer gives, until there are no more than so
+ * many. */
+void refresh_limit_denied(struct world *w, struct world_set *set, size_t max);
 /* Everything that the set should hold, from what is known, after its kind became known or changed:
  * static entries and all addresses that names hold. Notes what it cannot hold in set->refusals and
  * mixed services in set->mixed. */

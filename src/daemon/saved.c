@@ -14,7 +14,10 @@ enum {
 	DELAY_MS = 100,              /* after a change: a burst is one file */
 	INTERVAL_MS = 1000,          /* between two files of a set */
 	ELEMENTS_PER_SECOND = 10000, /* large sets are written less often */
-	RETRY_MS = 60000             /* after a failure */
+	RETRY_MS = 60000,            /* after a failure */
+	/* What is denied has the time that is left in the text, and begins with that when it is
+	 * loaded: each loss of power may add so much to it, but never takes any. */
+	DENIED_MS = 3600000
 };
 
 /* What the text depends on, or changes along with it. */
@@ -30,6 +33,7 @@ struct saved_set {
 	struct mark mark;
 	uint64_t due_ms; /* 0: as it should be */
 	uint64_t not_before_ms;
+	uint64_t again_ms; /* written anew then, though nothing changed; 0: no need */
 };
 
 static struct mark mark_of(const struct world_set *set)
@@ -227,11 +231,13 @@ static void save(struct saved *s, const struct world *w, size_t i, uint64_t now_
 	int r = 0;
 
 	saved->due_ms = 0;
+	saved->again_ms = denylist_count(&set->denied) ? now_ms + DENIED_MS : 0;
 	if (set->paused || set->frozen) {
 		r = state_files_remove(s->directory, saved->name);
 	} else if (is_known(set)) {
 		collect(&keys, set);
-		_cleanup_free_ char *text = saved_text(&set->kind, keys.items, keys.count, NULL, 0);
+		_cleanup_free_ char *text = saved_text(
+			&set->kind, keys.items, keys.count, world_set_lives(set), now_ms);
 		r = state_files_make_directory(s->directory);
 		if (r == 0)
 			r = *text ? state_files_put(s->directory, saved->name, text)
@@ -252,8 +258,10 @@ static void notice_changes(struct saved *s, const struct world *w, uint64_t now_
 	for (size_t i = 0; i < s->count; i++) {
 		struct saved_set *saved = &s->sets[i];
 		struct mark m = mark_of(&w->sets[i]);
-		if (memcmp(&m, &saved->mark, sizeof(m)) == 0)
+		bool again = saved->again_ms && saved->again_ms <= now_ms;
+		if (!again && memcmp(&m, &saved->mark, sizeof(m)) == 0)
 			continue;
+		saved->again_ms = 0;
 		/* What changes within the same millisecond has the same mark. */
 		if (m.last_change_ms == now_ms)
 			m.last_change_ms = 0;
@@ -294,6 +302,8 @@ uint64_t saved_next_ms(const struct saved *s)
 	for (size_t i = 0; i < s->count; i++) {
 		if (s->sets[i].due_ms && s->sets[i].due_ms < next)
 			next = s->sets[i].due_ms;
+		if (s->sets[i].again_ms && s->sets[i].again_ms < next)
+			next = s->sets[i].again_ms;
 	}
 	return next;
 }
@@ -304,7 +314,7 @@ void saved_flush(struct saved *s, const struct world *w, uint64_t now_ms)
 		return;
 	notice_changes(s, w, now_ms);
 	for (size_t i = 0; i < s->count && !s->error; i++) {
-		if (s->sets[i].due_ms)
+		if (s->sets[i].due_ms || s->sets[i].again_ms)
 			save(s, w, i, now_ms);
 	}
 }

@@ -28,6 +28,6 @@ void saved_init(struct saved *s, const char *state_directory, sync_event_fn emit
 void saved_turn(struct saved *s, const struct world *w, uint64_t now_ms);
 /* When there is a file to write; UINT64_MAX: none. */
 uint64_t saved_next_ms(const struct saved *s);
-/* Before the end: writes whatever is due, now. */
+/* Before the end: writes whatever is due, now, and what denied addresses have left. */
 void saved_flush(struct saved *s, const struct world *w, uint64_t now_ms);
 void saved_done(struct saved *s);

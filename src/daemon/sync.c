@@ -2,6 +2,7 @@
 /* From wanted sets to the kernel's. */
 #include "daemon/sync.h"
 
+#include "daemon/denying.h"
 #include "daemon/refresh.h"
 #include "daemon/sync_private.h"
 #include "edge/nft_monitor.h"
@@ -69,6 +70,8 @@ void sync_turn(struct sync *s, struct world *w, uint64_t now_ms)
 		struct world_set *set = &w->sets[i];
 		settle(w, set, now_ms);
 		end_undoing(s, w, set, now_ms);
+		if (set->keeper)
+			denying_turn(s, w, set, now_ms);
 		if (set->hold_ms <= now_ms)
 			set->hold_ms = 0;
 		if (set->frozen && set->wanted.dirty_count > DIRTY_MAX)
@@ -100,6 +103,7 @@ uint64_t sync_next_ms(const struct world *w)
 		const struct world_set *set = &w->sets[i];
 		size_t foreign = live_count(&set->live) - set->live.ours;
 		earlier(&next, set->look_ms);
+		earlier(&next, denylist_next_ms(&set->denied));
 		earlier(&next, set->hold_ms);
 		earlier(&next, set->frozen ? 0 : set->peek_ms);
 		earlier(&next, set->undoing.pause_ms ? set->undoing.quiet_ms : 0);

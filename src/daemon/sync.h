@@ -40,4 +40,4 @@ uint64_t sync_next_ms(const struct world *w);
 /* Look at every set again in the next turn. */
 void sync_look_again(struct world *w, uint64_t now_ms);
 /* The plan for all sets as they stand now. Ends with plan_done(). */
-void sync_plan(const struct world *w, struct plan *ret);
+void sync_plan(const struct world *w, uint64_t now_ms, struct plan *ret);

@@ -46,6 +46,13 @@ static void applied(const struct sync *s, struct world *w, struct world_set *set
 		set->last_change_ms = now_ms;
 	}
 	live_apply(&set->live, part);
+	if (!world_set_lives(set))
+		return;
+	for (size_t i = 0; i < part->add_count; i++)
+		denylist_record(&set->denied, &part->adds[i], plan_add_life_ms(part, i), now_ms);
+	for (size_t i = 0; i < part->renewal_count; i++)
+		denylist_record(
+			&set->denied, &part->renewals[i], plan_renewal_life_ms(part, i), now_ms);
 }
 
 static const char *hint_of(int error)
@@ -181,7 +188,7 @@ static void plan_turn(
 	for (size_t i = 0; i < w->set_count; i++) {
 		const struct world_set *set = &w->sets[i];
 		if (is_planned(set, now_ms) && (set->plan_all || set->wanted.dirty_count))
-			sync_plan_one(p, set, set->plan_all || set->full);
+			sync_plan_one(p, set, set->plan_all || set->full, now_ms);
 	}
 	p->has_generation = guarded && s->generation;
 	p->generation = s->generation;
@@ -313,7 +320,7 @@ static bool plan_renewals(
 
 	*p = PLAN_NULL;
 	for (size_t i = 0; i < w->set_count; i++) {
-		struct planning in = sync_planning_of(&w->sets[i]);
+		struct planning in = sync_planning_of(&w->sets[i], now_ms);
 		if (!is_renewed(&w->sets[i], now_ms))
 			continue;
 		plan_renew_all(p, &in);
@@ -350,6 +357,11 @@ static void renew_piece(struct sync *s, struct world *w, struct plan *piece, uin
 		w->sets[piece->sets[i].set_index].renews_late = true;
 }
 
+static uint64_t renewal_interval_ms(const struct world_set *set)
+{
+	return set->keeper ? DENYLIST_RENEW_S * UINT64_C(1000) : set->kind.fuse_ms / RENEWALS;
+}
+
 void sync_renew_turn(struct sync *s, struct world *w, uint64_t now_ms)
 {
 	_cleanup_(plan_done) struct plan p;
@@ -364,7 +376,7 @@ void sync_renew_turn(struct sync *s, struct world *w, uint64_t now_ms)
 	}
 	for (size_t i = 0; i < w->set_count; i++) {
 		struct world_set *set = &w->sets[i];
-		uint64_t wait_ms = set->renews_late ? RENEW_RETRY_MS : set->kind.fuse_ms / RENEWALS;
+		uint64_t wait_ms = set->renews_late ? RENEW_RETRY_MS : renewal_interval_ms(set);
 		if (is_renewed(set, now_ms))
 			set->renew_ms = set->kind.fuse_ms ? now_ms + wait_ms : 0;
 		set->renews_late = false;

@@ -151,9 +151,23 @@ static const char *why_unusable(const struct world_set *set, const struct set_ki
 	return NULL;
 }
 
+/* What an earlier run denied goes on. What has no timeout is none of that: a static entry that
+ * left. */
+static void hear_denied(struct world *w, struct world_set *set, uint64_t now_ms)
+{
+	const struct live_element *e;
+
+	for (size_t at = 0; (e = live_next(&set->live, &at));) {
+		if (e->ours && e->expires && set->kind.layout == SET_LAYOUT_ADDR)
+			denylist_hear(&set->denied, &e->key, e->left_s * UINT64_C(1000), now_ms);
+	}
+	set->denied_news = true;
+	refresh_keep_denied(w, set);
+}
+
 /* Type and elements of one set. */
-static int read_set(
-	struct sync *s, struct world *w, struct world_set *set, uint32_t *ret_generation)
+static int read_set(struct sync *s, struct world *w, struct world_set *set, uint64_t now_ms,
+	uint32_t *ret_generation)
 {
 	struct set_kind kind = set->read_kind;
 	bool carried = set->carried;
@@ -176,6 +190,8 @@ static int read_set(
 	set->looked_generation = *ret_generation;
 	set->catches_up = s->catches_up = true;
 	set->touched.ear = LIVE_EAR_NULL;
+	if (r == 0 && set->keeper)
+		hear_denied(w, set, now_ms);
 	return r;
 }
 
@@ -186,7 +202,7 @@ static void look(struct sync *s, struct world *w, struct world_set *set, uint64_
 
 	set->look_ms = set->peek_ms = 0;
 	set->looked = false;
-	int r = read_set(s, w, set, &generation);
+	int r = read_set(s, w, set, now_ms, &generation);
 	if (r == NFT_CONN_E_BUSY) {
 		sync_degrade(s, w, set, now_ms, "the ruleset changes too fast to be read");
 		sync_look_later(set, now_ms);

@@ -20,7 +20,7 @@ static bool deletes_unowned(const struct world_set *set)
 	return set->settled || set->paused || !set->config;
 }
 
-struct planning sync_planning_of(const struct world_set *set)
+struct planning sync_planning_of(const struct world_set *set, uint64_t now_ms)
 {
 	return (struct planning){
 		.set_index = set->index,
@@ -30,12 +30,14 @@ struct planning sync_planning_of(const struct world_set *set)
 		.live = &set->live,
 		.delete_unowned = deletes_unowned(set),
 		.remove_foreign = world_set_removes_foreign(set),
+		.denied = world_set_lives(set),
+		.now_ms = now_ms,
 	};
 }
 
-void sync_plan_one(struct plan *p, const struct world_set *set, bool all)
+void sync_plan_one(struct plan *p, const struct world_set *set, bool all, uint64_t now_ms)
 {
-	struct planning in = sync_planning_of(set);
+	struct planning in = sync_planning_of(set, now_ms);
 
 	if (!set->present || set->frozen)
 		return;
@@ -47,11 +49,11 @@ void sync_plan_one(struct plan *p, const struct world_set *set, bool all)
 		p->sets[p->count - 1].delete_count = 0;
 }
 
-void sync_plan(const struct world *w, struct plan *ret)
+void sync_plan(const struct world *w, uint64_t now_ms, struct plan *ret)
 {
 	*ret = PLAN_NULL;
 	for (size_t i = 0; i < w->set_count; i++) {
 		if (w->sets[i].looked)
-			sync_plan_one(ret, &w->sets[i], true);
+			sync_plan_one(ret, &w->sets[i], true, now_ms);
 	}
 }

@@ -7,9 +7,9 @@
 struct plan;
 struct planning;
 
-struct planning sync_planning_of(const struct world_set *set);
+struct planning sync_planning_of(const struct world_set *set, uint64_t now_ms);
 /* Adds what the set needs: `all`, or because of its dirty keys. */
-void sync_plan_one(struct plan *p, const struct world_set *set, bool all);
+void sync_plan_one(struct plan *p, const struct world_set *set, bool all, uint64_t now_ms);
 /* Commits until every set is in step, or is to be looked at again. */
 void sync_commit_turn(struct sync *s, struct world *w, uint64_t now_ms);
 /* Gives our elements their timeout anew where that is due; of paused sets as well: what stands

@@ -49,8 +49,10 @@ static bool mark_wants(struct world_set *set, const struct element_key *key)
 	return want;
 }
 
-static void on_added(struct world_set *set, const struct live_element *e)
+static void on_added(struct world_set *set, const struct live_element *e, uint64_t now_ms)
 {
+	bool denied = set->keeper && e->expires && set->kind.layout == SET_LAYOUT_ADDR;
+
 	set->touched.added++;
 	if (!e->ours) {
 		note_foreign(set, &e->key);
@@ -60,7 +62,9 @@ static void on_added(struct world_set *set, const struct live_element *e)
 	}
 	/* Ours, be it from a restored ruleset: it may be unwanted, of another size, or have another
 	 * life than it should. */
-	if (!mark_wants(set, &e->key) && set->settled)
+	if (denied && denylist_hear(&set->denied, &e->key, e->left_s * UINT64_C(1000), now_ms))
+		set->denied_news = true;
+	if (!mark_wants(set, &e->key) && set->settled && !denied)
 		wanted_mark_dirty(&set->wanted, &e->key, NULL, "refill", 0);
 	if (set->kind.fuse_ms)
 		set->renew_ms = 1;
@@ -90,7 +94,7 @@ static void take_news(
 {
 	switch (news) {
 	case LIVE_NEWS_ADDED:
-		on_added(set, e);
+		on_added(set, e, now_ms);
 		break;
 	case LIVE_NEWS_REMOVED:
 		on_removed(set, e);

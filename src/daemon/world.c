@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-static struct owner *add_owner(struct world *w, struct world_set *set,
+static struct owner *new_owner(struct world *w, const struct world_set *set,
 	const struct config_vendor *v, const struct endpoint *e, const char *name)
 {
 	struct owner *o = xcalloc(1, sizeof(*o));
@@ -23,6 +23,14 @@ static struct owner *add_owner(struct world *w, struct world_set *set,
 	};
 	VEC_GROW(w->owners, w->owner_capacity, w->owner_count);
 	w->owners[w->owner_count++] = o;
+	return o;
+}
+
+static struct owner *add_owner(struct world *w, struct world_set *set,
+	const struct config_vendor *v, const struct endpoint *e, const char *name)
+{
+	struct owner *o = new_owner(w, set, v, e, name);
+
 	VEC_GROW(set->owners, set->owner_capacity, set->owner_count);
 	set->owners[set->owner_count++] = o;
 	return o;
@@ -64,6 +72,11 @@ static void bind_set(struct world *w, struct world_set *set, uint64_t now_ms)
 				bind_endpoint(w, set, v, &v->endpoints[j], now_ms);
 		}
 	}
+	if (!set->config->denies || !config_set_takes_names(set->config) || !set->owner_count)
+		return;
+	const struct owner *any = set->owners[0]; /* all are of one endpoint (core/ruleset.h) */
+	set->keeper = new_owner(w, set, any->from, any->endpoint, NULL);
+	set->keeper->keeps = true;
 }
 
 static void set_init(struct world_set *s, size_t index, const struct set_id *id,
@@ -125,6 +138,7 @@ static struct owner *retire(struct world *w, struct world_set *set, const struct
 		.endpoint = o->endpoint ? &r->endpoint : NULL,
 		.name = o->name ? xstrdup(o->name) : NULL,
 		.set_index = set->index,
+		.keeps = o->keeps,
 		.retired = true,
 	};
 	VEC_GROW(w->owners, w->owner_capacity, w->owner_count);
@@ -188,6 +202,11 @@ static void carry_set(struct world *w, struct world_set *set, struct world_set *
 	set->strangers = old->strangers;
 	old->strangers = MAP_NULL;
 	carry_copy(set, old);
+	if (set->keeper) {
+		set->denied = old->denied;
+		old->denied = DENYLIST_NULL;
+		set->denied_news = true;
+	}
 	set->effect = old->effect;
 	if (old->effect.rule)
 		set->effect.rule = xstrdup(old->effect.rule);
@@ -245,6 +264,7 @@ static void set_done(struct world_set *s)
 	free(s->text);
 	wanted_done(&s->wanted);
 	live_done(&s->live);
+	denylist_done(&s->denied);
 	free(s->owners);
 	for (size_t i = 0; i < s->refusal_count; i++)
 		free(s->refusals[i].text);
@@ -333,6 +353,11 @@ struct world_set *world_set_find(const struct world *w, const char *text_or_sect
 			return &w->sets[i];
 	}
 	return NULL;
+}
+
+const struct denylist *world_set_lives(const struct world_set *set)
+{
+	return set->keeper && set->kind.fuse_ms ? &set->denied : NULL;
 }
 
 bool world_set_removes_foreign(const struct world_set *set)

@@ -4,6 +4,7 @@
  * another one aside and swaps. Plain data; refresh.c works above `wanted`, sync.c below. */
 #include "allowsync/config.h"
 #include "allowsync/element.h"
+#include "core/denylist.h"
 #include "core/live.h"
 #include "core/live_feed.h"
 #include "core/names.h"
@@ -107,6 +108,11 @@ struct world_set {
 	struct live live;
 	struct owner **owners; /* every owner that may want something here; borrowed */
 	size_t owner_count, owner_capacity;
+	/* Of a set that denies names: the addresses that they ever had, and who wants them; it is
+	 * not among the owners above. NULL: another set. */
+	struct denylist denied;
+	struct owner *keeper;
+	bool denied_news; /* some came that may not be held yet */
 	struct set_refusal *refusals;
 	size_t refusal_count, refusal_capacity;
 	char *mixed;    /* "cloudtrax/ap (tcp/443), ...": a plain set over different services */
@@ -201,6 +207,9 @@ const struct stranger *world_set_stranger(
 void world_set_note_stranger(
 	struct world_set *set, const struct element_key *key, const char *by, uint64_t now_ms);
 void world_set_forget_strangers(struct world_set *set);
+/* How long each element of ours is to live in the kernel, by its key; NULL: all have the fuse of
+ * its kind. */
+const struct denylist *world_set_lives(const struct world_set *set);
 struct world_set *world_set_find(const struct world *w, const char *text_or_section);
 /* Forgets the last set, which must be one that left the configuration. */
 void world_drop_last_set(struct world *w);
