@@ -175,6 +175,16 @@ static void print_family(struct printer *p, const char *type, const json_t *f)
 		print_address(p, field_item(f, "addresses", i));
 }
 
+/* No longer given, and denied still. */
+static void print_denied(struct printer *p, const json_t *d)
+{
+	_cleanup_free_ char *address = text_escape(field_text(d, "address"));
+	_cleanup_free_ char *last = text_ago(p, field_int(d, "last_seen"));
+	_cleanup_free_ char *until = text_ahead(p, field_int(d, "until"));
+
+	print_raw(p, "  denied still  %-15s  last given %s; leaves %s\n", address, last, until);
+}
+
 void view_name(struct printer *p, const struct json_t *name)
 {
 	_cleanup_free_ char *endpoints = field_join(name, "endpoints", ", ");
@@ -196,6 +206,8 @@ void view_name(struct printer *p, const struct json_t *name)
 	print_raw(p, "\n  stay  %s after the first answer without the address\n", span);
 	for (int i = 0; i < 2; i++)
 		print_family(p, types[i], field_object(name, families[i]));
+	for (size_t i = 0; i < field_count(name, "denied"); i++)
+		print_denied(p, field_item(name, "denied", i));
 }
 
 void view_resolved(struct printer *p, const struct json_t *reply)

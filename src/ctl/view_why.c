@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* One owner: who, by what, and how long still. */
-static void print_owner(struct printer *p, const json_t *o)
+static void print_owner(struct printer *p, const json_t *o, bool denied)
 {
 	_cleanup_free_ char *services = field_join(o, "services", ", ");
 	const json_t *seen = field_object(o, "seen");
@@ -38,7 +38,9 @@ static void print_owner(struct printer *p, const json_t *o)
 	}
 	print_raw(p, "asked of ");
 	print_text(p, field_has(o, "server") ? field_text(o, "server") : "nobody yet");
-	if (field_has(seen, "leaves")) {
+	if (denied) {
+		print_raw(p, "\n"); /* how long it stays is another matter */
+	} else if (field_has(seen, "leaves")) {
 		_cleanup_free_ char *missing = text_clock(p, field_int(seen, "missing"));
 		_cleanup_free_ char *leaves = text_ahead(p, field_int(seen, "leaves"));
 		print_raw(p, "; ");
@@ -56,6 +58,34 @@ static void print_owner(struct printer *p, const json_t *o)
 		_cleanup_free_ char *span = text_span(field_int(o, "linger"));
 		print_raw(p, "; leaves %s after the first answer without it\n", span);
 	}
+}
+
+/* Since when an address is denied, and until when. */
+static void print_denied(struct printer *p, const json_t *d, bool given)
+{
+	_cleanup_free_ char *last = text_ago(p, field_int(d, "last_seen"));
+	_cleanup_free_ char *until = text_ahead(p, field_int(d, "until"));
+
+	print_raw(p, "    denied by ");
+	print_text(p, field_text(d, "vendor"));
+	print_raw(p, "/");
+	print_text(p, field_text(d, "endpoint"));
+	print_raw(p, " ");
+	if (field_has(d, "since")) {
+		_cleanup_free_ char *since = text_clock(p, field_int(d, "since"));
+		print_raw(p, "since %s, ", since);
+	} else {
+		print_raw(p, "since an earlier run, ");
+	}
+	print_raw(p, "last given %s", last);
+	if (field_has(d, "name")) {
+		print_raw(p, " by ");
+		print_text(p, field_text(d, "name"));
+	}
+	if (given)
+		print_raw(p, "; leaves 30 d after that, and it is given still\n");
+	else
+		print_raw(p, "; leaves %s, unless it is given again\n", until);
 }
 
 /* What the rules make of it. */
@@ -105,12 +135,14 @@ static void print_element(struct printer *p, const json_t *e)
 	}
 	if (present && !ours)
 		print_stranger(p, e, owners);
-	if (present && ours && !owners)
+	if (present && ours && !owners && !field_has(e, "denied"))
 		print_raw(p, " (from an earlier run; leaves when the names have been answered)");
 	print_raw(p, "\n");
 	print_effect(p, field_object(e, "effect"));
 	for (size_t i = 0; i < owners; i++)
-		print_owner(p, field_item(e, "owners", i));
+		print_owner(p, field_item(e, "owners", i), field_has(e, "denied"));
+	if (field_has(e, "denied"))
+		print_denied(p, field_object(e, "denied"), owners);
 	if (field_int(e, "omitted"))
 		print_raw(p, "    and %lld more owners\n", (long long)field_int(e, "omitted"));
 }

@@ -93,6 +93,7 @@ struct json_t *show_name(const struct world *w, const struct show_context *c, co
 	show_put_text(json, "state", name_health_name(names_health(n)));
 	json_object_set_new(json, "ipv4", show_family(w, c, &n->families[FAMILY_V4]));
 	json_object_set_new(json, "ipv6", show_family(w, c, &n->families[FAMILY_V6]));
+	show_put_denied(json, w, c, n);
 	return json;
 }
 

@@ -40,6 +40,12 @@ void show_add_text(struct json_t *array, char *text);
 void show_put_text(struct json_t *object, const char *key, const char *text);
 void show_put_time(
 	struct json_t *object, const char *key, const struct show_clock *clock, uint64_t ms);
+/* An address that is denied, or was until of late. */
+struct json_t *show_denied(
+	const struct show_context *c, const struct world_set *set, const struct denied *d);
+/* "denied": what of it the name no longer has. */
+void show_put_denied(struct json_t *object, const struct world *w, const struct show_context *c,
+	const struct name *n);
 /* Zero as well. */
 void show_put_count(struct json_t *object, const char *key, uint64_t n);
 

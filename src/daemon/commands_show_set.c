@@ -67,6 +67,12 @@ struct json_t *show_set(
 			notes, xasprintf("bare addresses of different services: %s", set->mixed));
 	if (set->costly)
 		json_array_append_new(notes, show_text(set->costly));
+	if (set->denied.limited_ms)
+		show_add_text(notes,
+			xasprintf("its names have had more addresses within 30 days than "
+				  "max-addresses %u: those given least recently are no longer "
+				  "denied",
+				set->keeper->from->addresses_max));
 	if (set->strange)
 		show_add_text(notes, xasprintf("%zu elements of an unknown form", set->strange));
 	json_object_set_new(json, "notes", notes);

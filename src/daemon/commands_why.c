@@ -23,7 +23,17 @@ static bool asks_in(
 	return false;
 }
 
-/* Keys without a port stand for whatever the rule allows: they match every service. */
+static bool is_service_of(const struct endpoint *e, const struct service *s)
+{
+	for (size_t i = 0; i < e->service_count; i++) {
+		if (service_overlaps(&e->services[i], s))
+			return true;
+	}
+	return false;
+}
+
+/* What is denied is so for the services of its endpoint, of which such a set has one. Other keys
+ * without a port stand for whatever the rule allows: they match every service. */
 static bool key_matches(const struct world_set *set, const struct why_question *q,
 	const struct element_key *key, const struct addr **ret_addr)
 {
@@ -31,6 +41,8 @@ static bool key_matches(const struct world_set *set, const struct why_question *
 
 	if (!element_key_decode(&set->kind, key, &v) || !asks_in(q, &v.addr, ret_addr))
 		return false;
+	if (q->service && set->config && set->config->denies && set->owner_count)
+		return is_service_of(set->owners[0]->endpoint, q->service);
 	if (!q->service || set->kind.layout == SET_LAYOUT_ADDR)
 		return true;
 	uint8_t protocol = set->kind.protocol;
@@ -84,6 +96,8 @@ static void add_owners(const struct want *want, void *userdata)
 	struct owners *o = userdata;
 
 	for (size_t i = 0; i < want->count; i++) {
+		if (want->owners[i]->keeps)
+			continue; /* told of the element itself */
 		if (o->count++ < OWNERS_MAX)
 			json_array_append_new(o->list,
 				show_owner(o->world, o->context, want->owners[i], o->addr));
@@ -118,6 +132,9 @@ static json_t *show_element(const struct world *w, const struct show_context *c,
 	json_object_set_new(json, "effect", show_effect(set));
 	if (set->config && set->config->denies)
 		json_object_set_new(json, "denies", json_true());
+	const struct denied *denied = denylist_find(&set->denied, key);
+	if (denied)
+		json_object_set_new(json, "denied", show_denied(c, set, denied));
 	json_object_set_new(json, "present", json_boolean(live != NULL));
 	json_object_set_new(json, "ours", json_boolean(live && live->ours));
 	const struct stranger *by = live && !live->ours ? world_set_stranger(set, key) : NULL;
