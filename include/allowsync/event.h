@@ -28,6 +28,7 @@ enum event_kind {
 	EVENT_ANSWER_REPLACED, /* an answer with almost nothing of what was before */
 	EVENT_ALIAS_MOVED,     /* a name's chain of aliases ends in another domain */
 	EVENT_LIMITED,         /* a name or a vendor has more addresses than it may have */
+	EVENT_DENY_COLLIDES,   /* an address is denied and allowed to the same devices */
 	EVENT_SET_DEGRADED,    /* missing, unusable, full */
 	EVENT_SET_RECOVERED,
 	EVENT_SET_ENTRY_REFUSED, /* an entry that the set cannot hold */
@@ -71,7 +72,7 @@ struct event {
 	const char *added, *removed; /* elements in nft's syntax, separated by ", " */
 	const char *changes;         /* of a summary, as in core/rotation.h */
 	uint32_t ttl_s;
-	/* "answer", "linger", "denied", "screened", "reload", "release", "refill", "reshaped", ...
+	/* "answer", "linger", "denied", "deny", "screened", "reload", "release", "refill", ...
 	 */
 	const char *reason;
 	const char *result;  /* an outcome: "timeout", "nxdomain", ... */

@@ -27,6 +27,7 @@ static const struct {
 	[EVENT_ANSWER_REPLACED] = {"answer-replaced", "05a095757db96fb7473ac1ddaff65f49"},
 	[EVENT_ALIAS_MOVED] = {"alias-moved", "5ae181515a4ee6c29b7db2c6fdf746c4"},
 	[EVENT_LIMITED] = {"limited", "eb14e24bbbf5d73dc1605db07bea5aeb"},
+	[EVENT_DENY_COLLIDES] = {"deny-collides", "27b2a476838b47d4a2c7a7417d2e4083"},
 	[EVENT_SET_DEGRADED] = {"set-degraded", "8cd74a56434f44fbbba25cbc643b8ffb"},
 	[EVENT_SET_RECOVERED] = {"set-recovered", "d4f6b952a37344ad9ddaf70891f99fe1"},
 	[EVENT_SET_ENTRY_REFUSED] = {"set-entry-refused", "1d1ed1109dc04d5388ab8a301d2fe3d8"},

@@ -11,6 +11,7 @@
 #include "base/strbuf.h"
 #include "core/answer_union.h"
 #include "daemon/alarms.h"
+#include "daemon/denying.h"
 #include "daemon/effect.h"
 #include "daemon/engine_private.h"
 #include "daemon/health.h"
@@ -83,6 +84,7 @@ static void apply_answer(
 	quota_fit(&e->sync, e->world, f, &changes, loop_now_ms());
 	refresh_apply(e->world, &changes);
 	refresh_on_answer(e->world, f);
+	denying_on_changes(&e->sync, e->world, &changes);
 	alarms_tell(&e->sync, e->world, f, &alarms);
 	name_changes_done(&changes);
 	bool refusal_told = screening_tell(&e->sync, e->world, f, a, &screening);

@@ -77,6 +77,7 @@ static void bind_set(struct world *w, struct world_set *set, uint64_t now_ms)
 	const struct owner *any = set->owners[0]; /* all are of one endpoint (core/ruleset.h) */
 	set->keeper = new_owner(w, set, any->from, any->endpoint, NULL);
 	set->keeper->keeps = true;
+	w->denies = true;
 }
 
 static void set_init(struct world_set *s, size_t index, const struct set_id *id,
@@ -224,6 +225,8 @@ void world_carry_over(struct world *w, struct world *old, uint64_t now_ms)
 	w->rules_awaited = old->rules_awaited;
 	w->mark = old->mark;
 	old->mark.text = NULL;
+	w->collisions = old->collisions;
+	old->collisions = (struct strings){0};
 	names_carry_over(&w->names, &old->names, now_ms);
 	for (size_t at = 0; (n = names_next(&w->names, &at));) {
 		const struct name *before = names_find(&old->names, n->text);
@@ -338,6 +341,7 @@ struct world *world_free(struct world *w)
 	free(w->vendor_paused);
 	free(w->rules_released);
 	free(w->mark.text);
+	strings_done(&w->collisions);
 	free(w->loads);
 	config_free(w->config);
 	free(w);

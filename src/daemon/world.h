@@ -112,7 +112,7 @@ struct world_set {
 	 * not among the owners above. NULL: another set. */
 	struct denylist denied;
 	struct owner *keeper;
-	bool denied_news; /* some came that may not be held yet */
+	bool denied_news; /* some came that may not be held yet, nor looked at for collisions */
 	struct set_refusal *refusals;
 	size_t refusal_count, refusal_capacity;
 	char *mixed;    /* "cloudtrax/ap (tcp/443), ...": a plain set over different services */
@@ -189,6 +189,8 @@ struct world {
 	bool rules_awaited;        /* the daemon is to load the rules, and they are not in force */
 	struct vendor_load *loads; /* likewise */
 	uint64_t load_rounds;
+	bool denies;               /* some set does, names */
+	struct strings collisions; /* that were told (daemon/denying.h) */
 };
 
 /* Names due at once, sets to be looked at; nothing is asked or opened here. Takes the config. */

@@ -326,3 +326,83 @@ def test_thirty_days_pass(make_lab):
     becomes(lambda: "45.1.0.7" in denied(lab), "given")
     machine.sleep(31 * DAY)
     becomes(lambda: set(denied(lab)) == {"45.1.0.7"}, lambda: f"{denied(lab)}")
+
+
+# --- collisions
+
+def collisions(daemon):
+    return [(e["MESSAGE"], e.get("ALLOWSYNC_NAME")) for e in daemon.events("deny-collides")]
+
+
+COLLIDING = recipes.profile(
+    {"endpoint": "web", "name": HOSTS["a"], "allow": ["tcp/443", "tcp/18000-19000"]},
+    {"endpoint": "far", "name": "far.example.com", "allow": "tcp/443"},
+    {"endpoint": "nets", "address": "45.8.0.0/24", "allow": "tcp/18991"},
+    {"endpoint": "tunnel", "default": "no", "name": HOSTS["t"], "allow": "tcp/18991"})
+
+
+def test_collision_is_told_once_with_both_names(make_lab):
+    lab, daemon, _ = begin(make_lab, "interface = lan\nmode = enforce\n", PASSES)
+    daemon.profile("acme", COLLIDING)
+    daemon.configure(recipes.resolver() + "[vendor acme]\n" + DENY
+                     + group("interface = lan\nmode = enforce\n"))
+    lab.dns.edit([("far.example.com", "A", [OLD], 60)])
+    daemon.ctl("reload", check=True)
+    resolve(daemon)
+    load(lab, daemon)
+    assert collisions(daemon) == [], "another service is no collision"
+    # What is denied comes to be allowed.
+    lab.dns.edit([(HOSTS["a"], "A", ["45.1.0.1", OLD], 60)])
+    resolve(daemon)
+    becomes(lambda: len(collisions(daemon)) == 1, "told")
+    text, name = collisions(daemon)[0]
+    assert name == HOSTS["t"]
+    assert f"{OLD} is denied by acme/tunnel ({HOSTS['t']}) and allowed by acme/web ({HOSTS['a']})" in text
+    # The denial stands first.
+    assert refuses(lab, OLD) and outcomes(lab.device, [("tcp", OLD, 443)]) == {
+        ("tcp", OLD, 443): "echo"}
+    # Another address of the same two is no news, nor a reload, nor when it comes back.
+    move(lab, daemon, "45.1.0.1")
+    daemon.ctl("reload", check=True)
+    resolve(daemon)
+    turn(daemon)
+    assert len(collisions(daemon)) == 1
+    # What is allowed, be it as a range, comes to be denied.
+    move(lab, daemon, "45.8.0.3")
+    becomes(lambda: len(collisions(daemon)) == 2, "told")
+    assert "45.8.0.3 is denied by" in collisions(daemon)[1][0]
+    assert "and allowed by acme/nets:" in collisions(daemon)[1][0]
+
+
+def test_collision_with_what_an_earlier_run_denied_is_told(make_lab):
+    lab, daemon, _ = begin(make_lab, "interface = lan\n", PASSES)
+    daemon.profile("acme", COLLIDING)
+    daemon.configure(recipes.resolver() + "[vendor acme]\n" + DENY + group("interface = lan\n"))
+    daemon.ctl("reload", check=True)
+    resolve(daemon)
+    load(lab, daemon)
+    move(lab, daemon)
+    daemon.stop()
+    lab.dns.edit([(HOSTS["a"], "A", [OLD], 60)])
+    daemon.start()
+    resolve(daemon)
+    becomes(lambda: any(f"{OLD} is denied by acme/tunnel and allowed by acme/web ({HOSTS['a']})" in m
+                        for m, _ in collisions(daemon)), lambda: f"{collisions(daemon)}")
+
+
+def test_vendors_of_different_groups_do_not_collide(make_lab):
+    lab, daemon, _ = begin(make_lab, "interface = lan\n", PASSES)
+    daemon.profile("acme", COLLIDING)
+    daemon.profile("none", recipes.profile({"endpoint": "e", "name": "far.example.com", "allow": "tcp"}))
+    both = (recipes.resolver() + "[vendor none]\n[vendor acme]\n" + DENY
+            + group("interface = lan\n"))
+    lab.dns.edit([("far.example.com", "A", [OLD], 60)])
+    daemon.configure(both + group("interface = lan2\n", "none", "others"))
+    daemon.ctl("reload", check=True)
+    resolve(daemon)
+    load(lab, daemon)
+    turn(daemon)
+    assert set(denied(lab)) == {OLD} and collisions(daemon) == []
+    daemon.configure(both + group("interface = lan2\n", "none, acme", "others"))
+    daemon.ctl("reload", check=True)
+    becomes(lambda: [n for _, n in collisions(daemon)] == [HOSTS["t"]], lambda: f"{collisions(daemon)}")
