@@ -62,6 +62,7 @@ static void on_added(struct world_set *set, const struct live_element *e, uint64
 	}
 	/* Ours, be it from a restored ruleset: it may be unwanted, of another size, or have another
 	 * life than it should. */
+	/* Denied, by the text of another time: wanted from the turn on that follows. */
 	if (denied && denylist_hear(&set->denied, &e->key, e->left_s * UINT64_C(1000), now_ms))
 		set->denied_news = true;
 	if (!mark_wants(set, &e->key) && set->settled && !denied)
