@@ -197,8 +197,7 @@ static void fit(const struct sync *s, struct world *w, struct world_set *set, ui
 
 void denying_turn(const struct sync *s, struct world *w, struct world_set *set, uint64_t now_ms)
 {
-	if (set->kind.layout == SET_LAYOUT_UNKNOWN)
-		return;
+	/* Also where there is no such set yet: what is over must not be due for ever. */
 	refresh_expire_denied(w, set, now_ms);
 	fit(s, w, set, now_ms);
 	if (!set->denied_news)

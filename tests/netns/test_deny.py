@@ -28,6 +28,11 @@ def start(make_lab, keys="interface = lan\nmode = enforce\n", ruleset=PASSES, ve
     return lab, daemon
 
 
+def rules_stand(daemon):
+    """In its first turns a daemon says nothing of them."""
+    return status(daemon).get("rules", {}).get("state") == "in_force"
+
+
 def move(lab, daemon, *addresses):
     addresses = addresses or [NEW]
     lab.dns.edit([(HOSTS["t"], "AAAA" if ":" in addresses[0] else "A", list(addresses), 60)])
@@ -114,7 +119,7 @@ def test_restart_goes_on_where_the_daemon_ended(make_lab, how):
     lab.dns.pause()
     assert refuses(lab, OLD, NEW)
     daemon.start()
-    becomes(lambda: status(daemon)["rules"]["state"] == "in_force", "the rules are in force", 60)
+    becomes(lambda: rules_stand(daemon), "the rules are in force", 60)
     after = denied(lab)
     assert set(after) == {OLD, NEW} and all(after[a] <= before[a] for a in after)
     code, text = why(daemon, OLD)
@@ -157,7 +162,7 @@ def test_flushed_ruleset_is_filled_with_the_time_that_is_left(make_lab):
                     'comment "allowsyncd" }')
     becomes(lambda: "earlier run" in why(daemon, earlier)[1], "taken over")
     lab.gateway.nft("flush ruleset\n" + PASSES)
-    becomes(lambda: status(daemon)["rules"]["state"] == "in_force"
+    becomes(lambda: rules_stand(daemon)
             and set(denied(lab)) == {OLD, NEW, earlier}, "it is back", 60)
     left = denied(lab)
     assert all(KEPT - 300 < left[a] <= KEPT for a in (OLD, NEW)) and refuses(lab, OLD, NEW, earlier)
@@ -225,7 +230,7 @@ def test_reboot_without_dns_denies_what_was_denied_from_the_first_packet_on(make
     assert all(KEPT - 600 < s <= KEPT for s in denied(lab).values())
     assert refuses(lab, OLD, NEW, "2a00:1::8")
     daemon.start()
-    becomes(lambda: status(daemon)["rules"]["state"] == "in_force", "the rules are in force", 60)
+    becomes(lambda: rules_stand(daemon), "the rules are in force", 60)
     assert set(denied(lab)) == {OLD, NEW} and set(denied(lab, SET6)) == {"2a00:1::8"}
     assert refuses(lab, OLD, NEW, "2a00:1::8")
     assert "earlier run" in why(daemon, OLD)[1]
@@ -290,6 +295,31 @@ def test_more_than_max_addresses_lets_go_of_what_was_given_least_recently(make_l
     assert "max-addresses 8" in str([s["notes"] for s in ctl_json(daemon, "sets")])
 
 
+def sleeps(daemon):
+    """It waits for something to come, and does not turn on the spot."""
+    def state():
+        with open(f"/proc/{daemon.process.pid}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0]
+    return all(state() == "S" for _ in range(200))
+
+
+def test_what_is_over_before_the_set_is_there_keeps_nobody_busy(make_lab):
+    lab = make_lab(cache=False, ruleset=PASSES)
+    machine = Machine(lab.directory)
+    lab.dns.edit([(HOSTS["a"], "A", ["45.1.0.1"], 60), (HOSTS["t"], "A", [OLD], 60)])
+    daemon = lab.daemon(recipes.resolver() + "[vendor acme]\n" + DENY + group("interface = lan\n")
+                        + "[mark]\nload = no\n", plain=True, wrapper=machine.wrapper)
+    daemon.profile("acme", ACME)
+    resolve(daemon.start())
+    lab.dns.set(HOSTS["t"], "A", [NEW], 60)
+    resolve(daemon)
+    machine.sleep(31 * DAY)
+    resolve(daemon)
+    becomes(lambda: sleeps(daemon), "it sleeps")
+    lab.gateway.nft(daemon.ctl("rules").stdout)
+    becomes(lambda: set(denied(lab)) == {NEW}, lambda: f"{denied(lab)}")
+
+
 def test_thirty_days_pass(make_lab):
     """By the daemon's clock: that of the kernel goes on as ever."""
     lab = make_lab(cache=False, ruleset=PASSES)
@@ -301,7 +331,7 @@ def test_thirty_days_pass(make_lab):
         {"endpoint": "web", "name": HOSTS["a"]},
         {"endpoint": "tunnel", "default": "no", "name": HOSTS["t"], "allow": "tcp/18991"}))
     daemon.start()
-    becomes(lambda: status(daemon)["rules"]["state"] == "in_force"
+    becomes(lambda: rules_stand(daemon)
             and set(denied(lab)) == {OLD}, "the denial", 60)
     move(lab, daemon)
     machine.sleep(30 * DAY - 120)
