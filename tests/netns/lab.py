@@ -155,7 +155,9 @@ class Daemon:
         if self.fake_time:
             libraries = [faketime_library()]
             if not self.plain:
-                libraries.insert(0, run(["gcc", "-print-file-name=libasan.so"]).stdout.strip())
+                # Behind: else both wait for each other with gcc 14 (Debian 13).
+                libraries.append(run(["gcc", "-print-file-name=libasan.so"]).stdout.strip())
+                env["ASAN_OPTIONS"] += ":verify_asan_link_order=0"
             words += [f"LD_PRELOAD={' '.join(libraries)}", "FAKETIME_NO_CACHE=1",
                       f"FAKETIME_TIMESTAMP_FILE={self.fake_time}"]
             self._write_time()

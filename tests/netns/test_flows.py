@@ -55,6 +55,13 @@ def listing(lab):
     return lab.gateway.run(["nft", "list", "ruleset"]).stdout
 
 
+def has(rules, state, seconds):
+    """Of the policy of a timeout: nft 1.1 counts in days to seconds."""
+    parts = zip((86400, 3600, 60, 1), "dhms", (seconds, seconds % 86400, seconds % 3600, seconds % 60))
+    text = "".join(f"{rest // unit}{letter}" for unit, letter, rest in parts if rest // unit)
+    return f"{state} : {seconds}" in rules or f"{state} : {text}" in rules
+
+
 def reload(lab, daemon, loaded):
     """Until rules are loaded that `loaded` takes."""
     assert daemon.ctl("reload").returncode == 0
@@ -99,7 +106,7 @@ def test_flows_of_a_vendor_are_kept_for_longer_and_in_no_state_for_less(make_lab
     lab.gateway.sysctl(*(f"net.netfilter.nf_conntrack_{k}={v}" for k, v in KERNEL.items()))
     daemon.profile("acme", acme(MINIMA))
     daemon.configure(recipes.resolver() + "[vendor acme]\n" + MODES[mode])
-    reload(lab, daemon, lambda rules: "established : 10000" in rules and "fin_wait : 1100" in rules
+    reload(lab, daemon, lambda rules: has(rules, "established", 10000) and has(rules, "fin_wait", 1100)
            and ("v_group.machines" in rules) == (mode != "marked"))
     resolve(daemon)
     becomes(lambda: status(daemon)["state"] == "healthy", "filled")
@@ -132,11 +139,11 @@ def test_policies_outlive_a_reload_and_go_when_they_are_not_wanted_any_more(make
     assert flows(lab)["udp", "45.1.0.1"] > 3000
     # Another content: what begins then has it.
     daemon.profile("acme", acme("udp-timeout-min = 9000s\n"))
-    reload(lab, daemon, lambda rules: "replied : 9000" in rules)
+    reload(lab, daemon, lambda rules: has(rules, "replied", 9000))
     second = ask(lab, "45.1.0.9")
     assert flows(lab)["udp", "45.1.0.9"] > 7000
     listed = listing(lab)
-    assert listed.count("ct timeout v_") == 1 and "replied : 9000" in listed, listed
+    assert listed.count("ct timeout v_") == 1 and has(listed, "replied", 9000), listed
     # None: the kernel takes it from the flows that have it.
     daemon.profile("acme", acme("udp-timeout-min = 1s\n"))
     reload(lab, daemon, lambda rules: "ct timeout" not in rules)

@@ -54,10 +54,13 @@ def begin(make_lab):
         result = daemon.stop()
         with open(log, encoding="utf-8", errors="replace") as f:
             text = f.read()
-        assert result == 0, text
-        assert "ERROR SUMMARY: 0 errors" in text, text
-        for one in open_descriptors(text):
+        opened = open_descriptors(text)
+        for one in opened:
             assert any(owner in one for owner in NOT_OURS), one
+        # Since 3.22 what is left open is an error, too; but for what was inherited.
+        errors = int(re.search(r"ERROR SUMMARY: (\d+) errors", text)[1])
+        assert errors in (0, len([one for one in opened if NOT_OURS[1] in one])), text
+        assert result == (ERRORS if errors else 0), text
 
 
 def test_start_change_and_stop(begin):
