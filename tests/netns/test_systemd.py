@@ -272,8 +272,12 @@ def test_rules_are_loaded_from_within_the_sandbox(service):
     before = chain()
     service.node.nft("flush chain inet allowsync v_mark")
     wait_until(lambda: chain() == before, 15, "put back")
-    said = service.entries("-u", SERVICE, "ALLOWSYNC_EVENT=ruleset-changed")
-    assert len([e for e in said if "rules of table inet allowsync" in e["MESSAGE"]]) == 1, said
+
+    def said():
+        return [e["MESSAGE"] for e in service.entries("-u", SERVICE, "ALLOWSYNC_EVENT=ruleset-changed")
+                if "rules of table inet allowsync" in e["MESSAGE"]]
+
+    wait_until(lambda: len(said()) == 1, 15, said)
     assert not service.entries("-u", SERVICE, "ALLOWSYNC_EVENT=rules-failed")
     service.write("etc/allowsyncd/allowsyncd.conf", CONFIG)
     service.run("systemctl", "reload", SERVICE)

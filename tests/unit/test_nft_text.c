@@ -181,9 +181,11 @@ static void one_that_hangs_is_killed(void)
 	CHECK_INT(last.outcome, NFT_TEXT_LATE);
 	CHECK(loop_now_ms() - start_ms >= NFT_TEXT_DEADLINE_MS);
 	CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
-	/* with what it had started: gone, or waited for by nobody */
+	/* With what it had started: gone, or waited for by nobody. Nobody is told when. */
 	_cleanup_free_ char *command =
 		xasprintf("grep -s '^State:' /proc/%d/status | grep -v Z", atoi(said));
+	for (int i = 0; i < 1000 && *lab_output(command); i++)
+		usleep(10000);
 	CHECK_STR(lab_output(command), "");
 }
 
