@@ -97,7 +97,11 @@ size_t limits_take_back(struct name_changes *changes, size_t from, size_t count)
 
 bool limits_is_over(bool before, size_t wanted, size_t count, size_t max)
 {
-	return wanted > max || (before && count > max - max / 8);
+	size_t spare = max / 8;
+
+	if (!spare)
+		spare = max > 1; /* a cap of one has no room to spare */
+	return wanted > max || (before && count > max - spare);
 }
 
 void limits_fit_name(

@@ -16,5 +16,6 @@ size_t limits_take_back(struct name_changes *changes, size_t from, size_t count)
  * since when it is over. */
 void limits_fit_name(
 	struct name_family *f, size_t from, uint64_t now_ms, struct name_changes *changes);
-/* Over, until an eighth of it is free again: one that turns on the spot is told of once. */
+/* Over, until an eighth of it, or one place, is free again: one that turns on the spot is told of
+ * once. */
 bool limits_is_over(bool before, size_t wanted, size_t count, size_t max);

@@ -92,6 +92,10 @@ static void over_is_so_until_an_eighth_is_free(void)
 	CHECK(limits_is_over(true, 15, 15, 16));
 	CHECK(!limits_is_over(true, 14, 14, 16));
 	CHECK(!limits_is_over(false, 15, 15, 16));
+	CHECK(limits_is_over(true, 4, 4, 4));
+	CHECK(!limits_is_over(true, 3, 3, 4));
+	CHECK(limits_is_over(true, 2, 2, 2));
+	CHECK(!limits_is_over(true, 1, 1, 1));
 	CHECK(limits_is_over(true, 2, 1, 1));
 	CHECK(!limits_is_over(true, 0, 0, 1));
 }
