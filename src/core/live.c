@@ -130,8 +130,24 @@ void live_done(struct live *l)
 	live_clear(l);
 }
 
+/* The kernel has been over its own copy since they were planned, and ours is in no cache. */
+static void warm(const struct live *l, const struct element_key *keys, size_t count)
+{
+	enum { AT_ONCE = 256 };
+	const struct element_key *some[AT_ONCE];
+
+	for (size_t i = 0; l->ranged && i < count;) {
+		size_t n = 0;
+		while (i < count && n < AT_ONCE)
+			some[n++] = &keys[i++];
+		ranges_warm(&l->order, some, n);
+	}
+}
+
 void live_apply(struct live *l, const struct plan_set *s)
 {
+	warm(l, s->deletes, s->delete_count);
+	warm(l, s->adds, s->add_count);
 	for (size_t i = 0; i < s->delete_count; i++)
 		live_remove(l, &s->deletes[i]);
 	for (size_t i = 0; i < s->add_count; i++)

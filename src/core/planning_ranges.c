@@ -250,13 +250,6 @@ static void sweep_done(struct sweep *s)
 	free(s->kept.items);
 }
 
-static int order_of_keys(const void *a, const void *b)
-{
-	const struct element_key *const *first = a, *const *second = b;
-
-	return element_key_cmp(*first, *second);
-}
-
 void planning_ranges(struct planning_part *t, bool whole)
 {
 	const struct wanted *w = t->in->wanted;
@@ -278,8 +271,9 @@ void planning_ranges(struct planning_part *t, bool whole)
 		if (fits(t->in->kind, &w->dirty[i].want->key))
 			keys[count++] = &w->dirty[i].want->key;
 	}
-	if (count)
-		qsort(keys, count, sizeof(*keys), order_of_keys);
+	ranges_sort(keys, count);
+	ranges_warm(&w->order, keys, count);
+	ranges_warm(&t->in->live->order, keys, count);
 	for (size_t i = 0; i < count;) {
 		const struct range *first;
 		bool more = true;

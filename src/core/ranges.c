@@ -54,6 +54,18 @@ static const uint8_t *last_of(const struct element_key *key)
 	return key->bytes + half(key);
 }
 
+/* In network order. Those of IPv4 are compared too often for a call each. */
+static int address_cmp(const uint8_t *a, const uint8_t *b, size_t len)
+{
+	uint32_t x, y;
+
+	if (len != sizeof(x))
+		return memcmp(a, b, len);
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return be32toh(x) < be32toh(y) ? -1 : x != y;
+}
+
 static int compare(const struct range *a, const struct range *b)
 {
 	if (a->weight != b->weight)
@@ -76,7 +88,7 @@ static bool overlaps(const struct range *r, const struct element_key *span)
 static bool reaches(const struct range *r, const struct element_key *span)
 {
 	if (span->len != sizeof(r->weight))
-		return memcmp(last_of(r->key), last_of(span), half(span)) >= 0;
+		return address_cmp(last_of(r->key), last_of(span), half(span)) >= 0;
 	return (uint32_t)r->weight >= (uint32_t)weight_of(span);
 }
 
@@ -152,6 +164,58 @@ void ranges_done(struct ranges *r)
 	*r = RANGES_NULL;
 }
 
+struct place {
+	uint64_t weight;
+	const struct element_key *key;
+};
+
+static int by_place(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	if (x->weight != y->weight)
+		return x->weight < y->weight ? -1 : 1;
+	return element_key_cmp(x->key, y->key);
+}
+
+void ranges_sort(const struct element_key **spans, size_t count)
+{
+	_cleanup_free_ struct place *places = xcalloc(count + 1, sizeof(*places));
+
+	for (size_t i = 0; i < count; i++)
+		places[i] = (struct place){weight_of(spans[i]), spans[i]};
+	qsort(places, count, sizeof(*places), by_place);
+	for (size_t i = 0; i < count; i++)
+		spans[i] = places[i].key;
+}
+
+void ranges_warm(const struct ranges *r, const struct element_key *const *spans, size_t count)
+{
+	enum { TOGETHER = 8 };
+
+	for (size_t i = 0; r->root && i < count; i += TOGETHER) {
+		size_t n = count - i < TOGETHER ? count - i : TOGETHER;
+		const struct range *at[TOGETHER];
+		uint64_t weights[TOGETHER];
+		bool more = true;
+		for (size_t k = 0; k < n; k++) {
+			at[k] = r->root;
+			weights[k] = weight_of(spans[i + k]);
+		}
+		while (more) {
+			more = false;
+			for (size_t k = 0; k < n; k++) {
+				if (!at[k])
+					continue;
+				at[k] = weights[k] < at[k]->weight ? RB_LEFT(at[k], node)
+								   : RB_RIGHT(at[k], node);
+				__builtin_prefetch(at[k]);
+				more |= at[k] != NULL;
+			}
+		}
+	}
+}
+
 const struct range *ranges_first(const struct ranges *r)
 {
 	struct range_tree t = tree_of(r);
@@ -214,22 +278,22 @@ void *range_item(const struct range *range)
 
 int range_place(const struct element_key *a, const struct element_key *b)
 {
-	if (memcmp(last_of(a), b->bytes, half(b)) < 0)
+	if (address_cmp(last_of(a), b->bytes, half(b)) < 0)
 		return -1;
-	return memcmp(a->bytes, last_of(b), half(b)) > 0;
+	return address_cmp(a->bytes, last_of(b), half(b)) > 0;
 }
 
 bool range_holds(const struct element_key *outer, const struct element_key *inner)
 {
-	return memcmp(outer->bytes, inner->bytes, half(inner)) <= 0 &&
-	       memcmp(last_of(outer), last_of(inner), half(inner)) >= 0;
+	return address_cmp(outer->bytes, inner->bytes, half(inner)) <= 0 &&
+	       address_cmp(last_of(outer), last_of(inner), half(inner)) >= 0;
 }
 
 void range_join(struct element_key *span, const struct element_key *other)
 {
-	if (memcmp(other->bytes, span->bytes, half(span)) < 0)
+	if (address_cmp(other->bytes, span->bytes, half(span)) < 0)
 		memcpy(span->bytes, other->bytes, half(span));
-	if (memcmp(last_of(other), last_of(span), half(span)) > 0)
+	if (address_cmp(last_of(other), last_of(span), half(span)) > 0)
 		memcpy(span->bytes + half(span), last_of(other), half(span));
 }
 
@@ -277,7 +341,7 @@ bool range_before(
 {
 	struct element_key k = *key;
 
-	if (memcmp(hole->bytes, key->bytes, half(key)) <= 0)
+	if (address_cmp(hole->bytes, key->bytes, half(key)) <= 0)
 		return false;
 	memcpy(k.bytes + half(key), hole->bytes, half(key));
 	decrement(k.bytes + half(key), half(key));
@@ -290,7 +354,7 @@ bool range_behind(
 {
 	struct element_key k = *key;
 
-	if (memcmp(last_of(hole), last_of(key), half(key)) >= 0)
+	if (address_cmp(last_of(hole), last_of(key), half(key)) >= 0)
 		return false;
 	memcpy(k.bytes, last_of(hole), half(key));
 	increment(k.bytes, half(key));
@@ -307,7 +371,7 @@ bool range_from_ends(
 	if (behind->len) {
 		memcpy(k.bytes + start->len, behind->bytes, start->len);
 		if (!decrement(k.bytes + start->len, start->len) ||
-			memcmp(k.bytes, k.bytes + start->len, start->len) > 0)
+			address_cmp(k.bytes, k.bytes + start->len, start->len) > 0)
 			return false;
 	} else {
 		memset(k.bytes + start->len, 0xff, start->len);

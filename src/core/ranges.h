@@ -28,6 +28,12 @@ void ranges_remove(struct ranges *r, const struct range *range);
 /* Items are not touched. */
 void ranges_done(struct ranges *r);
 
+/* By where they begin, shorter ones first; all of one length. */
+void ranges_sort(const struct element_key **spans, size_t count);
+/* Before many of these are looked for: has what that touches in memory brought into the cache. One
+ * look waits for each step of its way; here the ways of several are gone together. */
+void ranges_warm(const struct ranges *r, const struct element_key *const *spans, size_t count);
+
 /* By where they begin, shorter ones first; NULL: no more. A range is valid until it is removed. */
 const struct range *ranges_first(const struct ranges *r);
 const struct range *ranges_next(const struct range *range);

@@ -79,6 +79,28 @@ static void place_of_a_removed_range_is_taken_again(void)
 	ranges_done(&r);
 }
 
+/* The first 64 bits of IPv6 are the same. */
+static void spans_are_sorted_by_where_they_begin_and_shorter_ones_first(void)
+{
+	static const char *const texts[] = {"10.0.0.9", "10.0.0.0/24", "9.255.255.0/24", "10.0.0.0",
+		"255.255.255.255", "0.0.0.0-255.255.255.255", "2001:db8::9",
+		"2001:db8::", "2001:db8::/64", "2001:db8::/96", "2001:db8::8", "::1"};
+	static const size_t order[] = {5, 2, 3, 1, 0, 4, 11, 7, 9, 8, 10, 6};
+	enum { FOUR = 6 };
+	struct element_key keys[ARRAY_LEN(texts)];
+	const struct element_key *spans[ARRAY_LEN(texts)];
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		keys[i] = key(texts[i]);
+		spans[i] = &keys[i];
+	}
+	ranges_sort(spans, FOUR);
+	ranges_sort(spans + FOUR, ARRAY_LEN(texts) - FOUR);
+	ranges_sort(spans, 0);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		CHECK(spans[i] == &keys[order[i]]);
+}
+
 static void ranges_begin_at_a_line_of_the_cache(void)
 {
 	static struct element_key keys[1000];
@@ -324,6 +346,8 @@ static void walk_randomly(const struct space *s, bool may_overlap)
 			places[first][last] = ranges_put(&r, &keys[first][last], *item);
 			CHECK(range_item(places[first][last]) == *item);
 		}
+		const struct element_key *const some[] = {&span, &k, &span, &k, &k, &k, &k, &k, &k};
+		ranges_warm(&r, some, random_below(ARRAY_LEN(some) + 1));
 		const struct range *found = ranges_from(&r, &span);
 		CHECK((found ? range_item(found) : NULL) == first_item(s, &span, begins_there));
 		if (!may_overlap) {
@@ -354,6 +378,7 @@ int main(void)
 	random_begin(11);
 	TAP_RUN(ranges_come_by_where_they_begin_and_shorter_ones_first);
 	TAP_RUN(place_of_a_removed_range_is_taken_again);
+	TAP_RUN(spans_are_sorted_by_where_they_begin_and_shorter_ones_first);
 	TAP_RUN(ranges_begin_at_a_line_of_the_cache);
 	TAP_RUN(touching_ranges_do_not_overlap);
 	TAP_RUN(widening_stops_where_the_addresses_end);
