@@ -323,8 +323,9 @@ def main():
         if not found[w]:
             count.add(w, "failed", "no suite or test has this name (see --list)")
     say(f"{time.monotonic() - start:.0f} s")
-    tail = f", {count.skipped} skipped" if count.skipped else ""
-    print(f"{count.passed} passed, {count.failed} failed{tail}")
+    if count.skipped:
+        say(f"{count.skipped} skipped, each named above")
+    print(f"{count.passed} passed, {count.failed} failed")
     return 1 if count.failed else 0
 
 
