@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "edge/netlink.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -38,19 +39,8 @@ struct flow_paths {
 
 static int exchange(struct flow_paths *p, struct nlmsghdr *h, mnl_cb_t fn, void *userdata)
 {
-	int r = MNL_CB_OK;
-
 	h->nlmsg_seq = ++p->seq;
-	if (mnl_socket_sendto(p->socket, h, h->nlmsg_len) < 0)
-		return -errno;
-	while (r == MNL_CB_OK) {
-		ssize_t n = mnl_socket_recvfrom(p->socket, p->received, sizeof(p->received));
-		if (n < 0)
-			return -errno;
-		r = mnl_cb_run(p->received, (size_t)n, p->seq, mnl_socket_get_portid(p->socket), fn,
-			userdata);
-	}
-	return r == MNL_CB_STOP ? 0 : -errno;
+	return netlink_exchange(p->socket, h, p->received, sizeof(p->received), fn, userdata);
 }
 
 /* --- neighbours --- */

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "core/flows.h"
+#include "edge/netlink.h"
 #include "edge/nft_attr.h"
 
 #include <arpa/inet.h>
@@ -167,18 +168,7 @@ static struct nlmsghdr *put_request(
 
 static int exchange(struct table *t, const struct nlmsghdr *h, mnl_cb_t fn)
 {
-	int r = MNL_CB_OK;
-
-	if (mnl_socket_sendto(t->socket, h, h->nlmsg_len) < 0)
-		return -errno;
-	while (r == MNL_CB_OK) {
-		ssize_t n = mnl_socket_recvfrom(t->socket, t->received, sizeof(t->received));
-		if (n < 0)
-			return -errno;
-		r = mnl_cb_run(
-			t->received, (size_t)n, t->seq, mnl_socket_get_portid(t->socket), fn, t);
-	}
-	return r == MNL_CB_STOP ? 0 : -errno;
+	return netlink_exchange(t->socket, h, t->received, sizeof(t->received), fn, t);
 }
 
 static int read_family(struct table *t, uint8_t nf_family)

@@ -3,6 +3,7 @@
 #include "edge/flow_timeouts.h"
 
 #include "core/timeouts.h"
+#include "edge/netlink.h"
 #include "edge/nft_attr.h"
 
 #include <arpa/inet.h>
@@ -46,7 +47,6 @@ static int ask(struct mnl_socket *s, uint32_t seq, struct asked *a)
 {
 	uint32_t buf[1024] = {0};
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
-	int r = MNL_CB_OK;
 
 	h->nlmsg_type = NFNL_SUBSYS_CTNETLINK_TIMEOUT << 8 | IPCTNL_MSG_TIMEOUT_DEFAULT_GET;
 	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
@@ -57,15 +57,7 @@ static int ask(struct mnl_socket *s, uint32_t seq, struct asked *a)
 	/* They are the same for IPv6. */
 	mnl_attr_put_u16(h, CTA_TIMEOUT_L3PROTO, htons(AF_INET));
 	mnl_attr_put_u8(h, CTA_TIMEOUT_L4PROTO, a->protocol);
-	if (mnl_socket_sendto(s, h, h->nlmsg_len) < 0)
-		return -errno;
-	while (r == MNL_CB_OK) {
-		ssize_t n = mnl_socket_recvfrom(s, buf, sizeof(buf));
-		if (n < 0)
-			return -errno;
-		r = mnl_cb_run(buf, (size_t)n, seq, mnl_socket_get_portid(s), on_answer, a);
-	}
-	return r == MNL_CB_STOP ? 0 : -errno;
+	return netlink_exchange(s, h, buf, sizeof(buf), on_answer, a);
 }
 
 int flow_timeouts_read(struct timeouts *ret)

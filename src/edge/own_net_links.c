@@ -4,6 +4,7 @@
 
 #include "base/strbuf.h"
 #include "core/host.h"
+#include "edge/netlink.h"
 #include "edge/own_net_found.h"
 
 #include <errno.h>
@@ -91,8 +92,6 @@ static int dump(struct mnl_socket *s, struct links *l, uint16_t type, uint8_t fa
 	static uint32_t seq;
 	uint32_t buf[DUMP_SIZE / sizeof(uint32_t)];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
-	unsigned portid = mnl_socket_get_portid(s);
-	int r = MNL_CB_OK;
 
 	h->nlmsg_type = type;
 	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
@@ -100,15 +99,7 @@ static int dump(struct mnl_socket *s, struct links *l, uint16_t type, uint8_t fa
 	/* Each begins with the family, and is zeros behind it: the longest serves for all. */
 	struct ifinfomsg *i = mnl_nlmsg_put_extra_header(h, sizeof(*i));
 	i->ifi_family = family;
-	if (mnl_socket_sendto(s, h, h->nlmsg_len) < 0)
-		return -errno;
-	while (r == MNL_CB_OK) {
-		ssize_t n = mnl_socket_recvfrom(s, buf, sizeof(buf));
-		if (n < 0)
-			return -errno;
-		r = mnl_cb_run(buf, (size_t)n, seq, portid, on_message, l);
-	}
-	return r == MNL_CB_STOP ? 0 : -errno;
+	return netlink_exchange(s, h, buf, sizeof(buf), on_message, l);
 }
 
 static struct host_interface *by_index(const struct links *l, uint32_t index)
