@@ -65,7 +65,7 @@ static void print_help(void)
 	       "  --root DIR            for check, and release without a daemon: read the\n"
 	       "                        configuration below DIR\n"
 	       "  --help, --version\n\n"
-	       "Exit status: status 0 healthy, 1 degraded, 2 ineffective or stale; why 0 in a set, "
+	       "Exit status: status 0 healthy, 1 degraded, 2 ineffective or stale; why 0 allowed, "
 	       "1 not;\n"
 	       "diff 0 nothing, 1 something, 2 trouble; 3 the daemon is not running, 64 usage,\n"
 	       "77 permission denied, 78 configuration refused. See allowsyncctl(8).\n");
